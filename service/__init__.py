@@ -1,0 +1,1 @@
+"""Trainyard: a REST microservice that trains PyTorch models and serves their predictions."""

@@ -1,0 +1,60 @@
+"""What an architecture module offers: one `ARCHITECTURE`, found by the catalogue.
+
+Text models are called as `model(tokens, state) -> (logits, state)` with tokens (batch, time) and
+have `initial_state(batch) -> Tensor`; image models as `model(images) -> logits` with images
+(batch, channels, height, width) as normalised float32.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from torch import Tensor, nn
+
+from service.domain.components import Component, ComponentConfig
+from service.domain.shapes import ShapeKind
+
+ConfigT = TypeVar("ConfigT", bound=ComponentConfig)
+
+
+class ArchitectureConfig(ComponentConfig):
+    """The base of every architecture's options."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What suits an architecture when the client says nothing: measured, not guessed."""
+
+    optimizer: Component
+    schedule: Component
+    epochs: int
+    batch_size: int
+    gradient_clip: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(Generic[ConfigT]):
+    """One architecture: its options, what it fits, and how it is built for a shape.
+
+    `build(config, shape)` draws initial weights from the global generator, which the caller seeds.
+    It raises `Invalid` with pointers below /architecture where the two do not go together.
+    """
+
+    config: type[ConfigT]
+    build: Callable[[ConfigT, Any], nn.Module]
+    fits: tuple[ShapeKind, ...]
+    recipe: Recipe
+    summary: str
+    example: dict[str, Any]
+
+
+class SequenceModel(Protocol):
+    """A text model, as the task sees it."""
+
+    def __call__(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (batch, time) and state → logits (batch, time, vocabulary) and the new state."""
+        ...
+
+    def initial_state(self, batch: int) -> Tensor:
+        """Return x_0 for so many sequences."""
+        ...

@@ -1,0 +1,42 @@
+"""The two kinds of pydantic models everybody shares: what comes in, and what goes out.
+
+What comes in is strict: `true` and `"0.1"` are no numbers, NaN and infinity never pass, unknown
+fields are refused. What goes out is frozen data.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+
+
+class Incoming(BaseModel):
+    """A body, or a part of one, that a client sends."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+class Outgoing(BaseModel):
+    """An object that a client receives, or that one room hands to another."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        message = "a time without a zone"
+        raise ValueError(message)
+    return moment.astimezone(UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """Write a time as RFC 3339 in UTC with six decimals: equal lengths sort as text."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Moment = Annotated[
+    datetime, AfterValidator(_aware), PlainSerializer(rfc3339, return_type=str, when_used="json")
+]
+"""An aware time in UTC; JSON has it as RFC 3339 with six decimals."""

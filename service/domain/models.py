@@ -1,0 +1,63 @@
+"""A model: a name with immutable versions, each made of one checkpoint."""
+
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from service.domain.base import Moment, Outgoing
+from service.domain.components import Component
+from service.domain.jobs import Baseline
+
+
+class ModelVersion(Outgoing):
+    """One version as clients see it."""
+
+    id: str
+    object: Literal["model_version"] = "model_version"
+    model: str | None
+    version: int | None
+    task: str
+    architecture: Component
+    dataset: str
+    job: str | None
+    checkpoint: str | None
+    metrics: dict[str, float | None]
+    baseline: Baseline
+    parameters: int
+    bytes: int
+    weights_sha256: str
+    created_at: Moment
+
+
+class Model(Outgoing):
+    """A named model; `latest` is its newest version."""
+
+    object: Literal["model"] = "model"
+    name: str
+    task: str
+    latest: ModelVersion
+    versions: list[int] = Field(description="Newest first.")
+    created_at: Moment
+
+
+class ModelList(Outgoing):
+    """A page of models, newest first; the cursor is the name."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class Servable(NamedTuple):
+    """What a model name stands for at this moment: enough to load and to answer."""
+
+    model: str
+    version: int | None
+    checkpoint: str | None
+    task: str
+    architecture: Component
+    weights_sha256: str
+    weights_bytes: int
+    preparation_sha256: str

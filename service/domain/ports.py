@@ -1,0 +1,78 @@
+"""What lower rooms are handed to write through: they know these protocols, not the database."""
+
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO, Literal, NamedTuple, Protocol
+
+from service.domain.jobs import CheckpointKind, Progress, RunInfo
+
+Command = Literal["cancel", "pause", "drain"]
+"""What the training loop may be told between two batches."""
+
+
+class MetricPoint(NamedTuple):
+    """One value of one series. NaN and infinity are allowed; they are stored as such."""
+
+    name: str
+    step: int
+    epoch: int
+    value: float
+
+
+class CheckpointDraft(NamedTuple):
+    """A training state on its way into the store.
+
+    `weights` is a safetensors file of the model's state dict; `state` one of everything else that a
+    resume needs, with JSON in its metadata and no clock in it. Each kind gets a row of its own;
+    they share the bytes.
+    """
+
+    kinds: Sequence[CheckpointKind]
+    step: int
+    epoch: int
+    metrics: Mapping[str, float]
+    weights: bytes
+    state: bytes
+
+
+class Recorder(Protocol):
+    """Where the training loop reports. Every method may raise LeaseLost: then training ends."""
+
+    def started(self, run: RunInfo, preparation: bytes) -> None:
+        """Note what was chosen, once, before the first step.
+
+        `preparation` is what the task fixed and needs again to predict (vocabulary, classes, …), as
+        JSON; only the task reads it.
+        """
+        ...
+
+    def metrics(self, points: Sequence[MetricPoint]) -> None:
+        """Take points; they are written in batches about twice a second."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """Take how far the training came; written together with the metrics."""
+        ...
+
+    def checkpoint(self, draft: CheckpointDraft) -> None:
+        """Store a checkpoint with all metrics and progress so far, durably, before returning."""
+        ...
+
+    def command(self) -> Command | None:
+        """Say at once whether the training shall stop; never waits."""
+        ...
+
+
+class BlobSink(Protocol):
+    """Where bytes go. Content-addressed: storing the same bytes twice keeps them once."""
+
+    def put(self, content: BinaryIO) -> tuple[str, int]:
+        """Store a stream; return its SHA-256 in hex and its size. Held until referred to."""
+        ...
+
+
+class BlobSource(Protocol):
+    """Where bytes come from."""
+
+    def read(self, sha256: str) -> bytes:
+        """Return all bytes of a blob. Raises KeyError when there is none."""
+        ...

@@ -1,0 +1,67 @@
+"""What `/predict` takes and gives."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from service.domain.base import Incoming, Outgoing
+
+MAX_INPUTS = 1024
+
+Input = JsonValue | bytes
+"""One input: JSON as it was sent, or the bytes of an image file."""
+
+
+class PredictRequest(Incoming):
+    """The JSON body of `/predict`; what an input looks like depends on the model's task."""
+
+    inputs: Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_INPUTS)] = Field(
+        description="Texts; or images: rows of pixels 0…255, or {'b64': a PNG or JPEG}."
+    )
+    top_k: int = Field(default=5, ge=1, le=1000, description="Candidates per input.")
+    special_tokens: bool = Field(
+        default=False, description="Also list <eos> and <unk> among the next words."
+    )
+
+
+class TokenCandidate(Outgoing):
+    """A possible next word."""
+
+    token: str
+    probability: float
+
+
+class LabelCandidate(Outgoing):
+    """A possible class."""
+
+    label: str
+    probability: float
+
+
+class Prediction(Outgoing):
+    """The answer to one input, best candidate first."""
+
+    candidates: list[TokenCandidate | LabelCandidate]
+    unknown: list[str] = Field(default=[], description="Words that the vocabulary does not have.")
+    warnings: list[str] = []
+
+
+class Timings(Outgoing):
+    """Where the time went, in milliseconds."""
+
+    queue_ms: float
+    model_ms: float
+    total_ms: float
+    batch_size: int
+
+
+class PredictResponse(Outgoing):
+    """The answers, in the order of the inputs, and which weights gave them."""
+
+    object: Literal["predictions"] = "predictions"
+    model: str
+    version: int | None
+    checkpoint: str | None
+    task: str
+    predictions: list[Prediction]
+    timings: Timings

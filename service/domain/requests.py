@@ -1,0 +1,87 @@
+"""What a client asks for when it POSTs a job; the catalogue types its component fields."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, Strict, model_validator
+
+from service.domain.base import Incoming
+from service.domain.components import Component
+from service.domain.text import Name, ShortText
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["float32"]
+JobKind = Literal["train"]
+Sizes = Annotated[tuple[Annotated[int, Strict(), Field(ge=1, le=65536)], ...], Strict(False)]
+"""A list of layer sizes. Its items are strict; JSON has no tuples, so the list itself cannot be."""
+
+SEED_MAX = 2**63 - 1
+
+
+class EarlyStopping(Incoming):
+    """Stop when a validation metric has not improved for `patience` epochs."""
+
+    metric: ShortText = Field(default="val_loss", description="A validation metric of the task.")
+    patience: int = Field(default=3, ge=1, le=10_000, description="Epochs without improvement.")
+
+
+class CheckpointPolicy(Incoming):
+    """When checkpoints are written and how many of each kind are kept."""
+
+    every_steps: int | None = Field(
+        default=None, ge=1, description="Also write one every so many steps; null: epochs only."
+    )
+    keep_best: int = Field(default=1, ge=1, le=100)
+    keep_latest: int = Field(default=1, ge=1, le=100)
+    keep_periodic: int = Field(default=20, ge=0, le=1000)
+
+
+class TrainingOptions(Incoming):
+    """How long and how a model is trained. A null is filled in by the architecture's recipe."""
+
+    epochs: int | None = Field(default=None, ge=1, le=100_000, description="Passes over the data.")
+    max_steps: int | None = Field(
+        default=None, ge=1, le=100_000_000, description="Optimizer steps, instead of `epochs`."
+    )
+    batch_size: int | None = Field(default=None, ge=1, le=65_536, description="Examples per step.")
+    seed: int = Field(default=0, ge=0, le=SEED_MAX, description="Fixes weights, order, dropout.")
+    device: Device = "auto"
+    precision: Precision = "float32"
+    gradient_clip: float | None = Field(
+        default=None, gt=0, description="Largest norm of the gradient; null: not clipped."
+    )
+    early_stopping: EarlyStopping | None = None
+    checkpoint: CheckpointPolicy = CheckpointPolicy()
+    max_seconds: float | None = Field(
+        default=None, gt=0, description="End after so much training time, as succeeded."
+    )
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.epochs is not None and self.max_steps is not None:
+            message = "give either epochs or max_steps, not both"
+            raise ValueError(message)
+        return self
+
+
+class DatasetChoice(Incoming):
+    """The dataset of a job; further fields are options of the task (see `GET /v1/tasks`)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Name
+    task: ShortText | None = Field(default=None, description="null: the task the data ask for.")
+
+
+class JobRequest(Incoming):
+    """The body of `POST /v1/jobs`. Components may be given as a bare string: with its defaults."""
+
+    model: Name | None = Field(default=None, description="Name under which versions are made.")
+    dataset: DatasetChoice
+    architecture: Component
+    optimizer: Component | None = Field(default=None, description="null: the architecture's own.")
+    schedule: Component | None = Field(default=None, description="null: the architecture's own.")
+    training: TrainingOptions = TrainingOptions()
+    initialize_from: None = None
+    priority: int = Field(default=0, ge=-100, le=100, description="Higher is claimed first.")
+    client_id: ShortText | None = Field(default=None, description="Your own id for this job.")
+    metadata: Annotated[dict[ShortText, ShortText], Field(max_length=64)] = {}

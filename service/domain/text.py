@@ -1,0 +1,54 @@
+"""The one type for strings: every text that enters is in NFC and can be stored everywhere.
+
+PostgreSQL cannot store NUL, UTF-8 cannot carry a lone surrogate, and two spellings of one Korean or
+accented word must be one word: Unicode Standard Annex 15.
+"""
+
+import re
+import unicodedata
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+_NAME = re.compile(r"[^\W_][\w.-]{0,99}")
+_RESERVED_PREFIXES = ("job_", "ckpt_", "mdl_", "ds_")
+
+
+def clean(text: str) -> str:
+    """Return `text` in NFC. Raises ValueError for NUL and lone surrogates."""
+    if "\0" in text:
+        message = "holds a NUL character, which no text has; remove it"
+        raise ValueError(message)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        message = "holds a lone surrogate, which is no character; send valid Unicode"
+        raise ValueError(message)
+    return unicodedata.normalize("NFC", text)
+
+
+def check_name(name: str) -> str:
+    """Return `name` if a model or dataset can be called so. Raises ValueError with the rule."""
+    if not _NAME.fullmatch(name):
+        message = (
+            "is no name: begin with a letter or digit of any script, go on with letters, digits, "
+            "'_', '.' or '-', 100 characters at most"
+        )
+        raise ValueError(message)
+    if name.startswith(_RESERVED_PREFIXES):
+        message = "is no name: job_, ckpt_, mdl_ and ds_ begin ids; choose another beginning"
+        raise ValueError(message)
+    return name
+
+
+Text = Annotated[str, AfterValidator(clean)]
+"""A string in NFC without NUL and lone surrogates."""
+
+ShortText = Annotated[str, StringConstraints(max_length=512), AfterValidator(clean)]
+"""A `Text` of at most 512 characters: labels, identifiers of the client, metadata."""
+
+Name = Annotated[
+    str,
+    Field(examples=["eating"], description="Letters, digits, '_', '.', '-'; Unicode; 1 to 100."),
+    AfterValidator(clean),
+    AfterValidator(check_name),
+]
+"""What a model or a dataset is called."""

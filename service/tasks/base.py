@@ -1,0 +1,129 @@
+"""What a task module offers: one `TASK`, found by the catalogue.
+
+A task says what is learned: how data become tensors, the loss, the metrics, the baseline, how
+inputs become tensors and outputs become predictions. It never knows which architecture it trains.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from torch import Tensor, nn
+
+from service.datasets.base import Data
+from service.domain.base import Incoming
+from service.domain.jobs import Baseline
+from service.domain.predictions import Input, Prediction
+from service.domain.shapes import Shape
+
+OptionsT = TypeVar("OptionsT", bound="TaskOptions")
+
+
+class TaskOptions(Incoming):
+    """The base of a task's options: the further fields of a job's `dataset`."""
+
+
+class Batch(NamedTuple):
+    """Inputs and targets of one step; `weight` counts the targets that the mean loss is over."""
+
+    inputs: Tensor
+    targets: Tensor
+    weight: int
+
+
+class Examples(Protocol):
+    """Prepared examples in memory. Batches are addressed, so that a resume can start at any."""
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Count the batches of one epoch; the last may be smaller."""
+        ...
+
+    def batch(self, *, epoch: int, position: int, batch_size: int, seed: int) -> Batch:
+        """Make batch `position` of an epoch; the order is a function of (seed, epoch) alone."""
+        ...
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Iterate over all examples once, never shuffled: for validation."""
+        ...
+
+
+class Encoded(NamedTuple):
+    """Inputs as a tensor, and what was noticed on the way, per input."""
+
+    tensor: Tensor
+    lengths: list[int]
+    unknown: list[list[str]]
+    warnings: list[list[str]]
+
+
+class Task(Protocol):
+    """A task after preparation: everything that depended on the data is fixed."""
+
+    @property
+    def shape(self) -> Shape:
+        """The shape a model must have."""
+        ...
+
+    def preparation(self) -> bytes:
+        """Return as JSON what `TaskKind.restore` needs to make this task again, without data."""
+        ...
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the mean loss over `batch.weight` targets, and the state for the next batch.
+
+        `carry` is what the last batch of the epoch returned, detached; None at its beginning.
+        """
+        ...
+
+    def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
+        """Return the validation metrics (`val_loss`, …). The model is in eval mode."""
+        ...
+
+    def encode(self, inputs: Sequence[Input]) -> Encoded:
+        """Make tensors of what a client sent. Raises Invalid with pointers below /inputs."""
+        ...
+
+    def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
+        """Return the logits (input, classes or vocabulary) for encoded inputs."""
+        ...
+
+    def decode(
+        self, logits: Tensor, encoded: Encoded, *, top_k: int, special_tokens: bool
+    ) -> list[Prediction]:
+        """Make predictions of logits, best candidates first."""
+        ...
+
+
+class Prepared(NamedTuple):
+    """What preparation gives: the task, the two splits, and what the simplest guess reaches."""
+
+    task: Task
+    train: Examples
+    validation: Examples
+    baseline: Baseline
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskKind(Generic[OptionsT]):
+    """One kind of task.
+
+    `shape(facts, options)` tells the shape without the data, for plans (for text an upper bound if
+    options are not the defaults); `steps_per_epoch(facts, options, batch_size)` likewise.
+    """
+
+    name: str
+    summary: str
+    data: str  # the type of facts it learns from: "text", "idx"
+    options: type[OptionsT]
+    best_metric: str  # smaller is better if it ends in loss or perplexity
+    shape: Callable[[Any, OptionsT], Shape]
+    steps_per_epoch: Callable[[Any, OptionsT, int], int]
+    prepare: Callable[[Data, OptionsT], Prepared]
+    restore: Callable[[bytes], Task]
+
+
+def smaller_is_better(metric: str) -> bool:
+    """Tell the direction of a metric by its name: losses, errors and perplexity shrink."""
+    return metric.endswith(("loss", "perplexity", "mae", "rmse"))
