@@ -1,0 +1,90 @@
+"""Settings come from the environment, typed; what is wrong is said without repeating secrets."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings, cores, describe_errors, is_loopback
+
+
+def test_a_variable_of_the_environment_becomes_a_typed_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TRAINYARD_WORKERS", "3")
+    monkeypatch.setenv("TRAINYARD_LEASE_SECONDS", "2.5")
+
+    settings = Settings()
+
+    assert (settings.workers, settings.lease_seconds) == (3, 2.5)
+
+
+def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINYARD_THREADS", "")
+
+    assert Settings().threads == cores()
+
+
+def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINYARD_PORT", "9000")
+
+    assert Settings(port=0).port == 0
+
+
+def test_what_a_command_line_gives_replaces_a_setting_and_is_checked() -> None:
+    settings = Settings(workers=2)
+
+    assert settings.replacing(port=0, host=None) == Settings(workers=2, port=0)
+    with pytest.raises(ValidationError):
+        settings.replacing(port=-1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKERS", "0"),
+        ("WORKERS", "many"),
+        ("THREADS", "-1"),
+        ("PORT", "65536"),
+        ("LEASE_SECONDS", "nan"),
+        ("LEASE_SECONDS", "0"),
+        ("MAX_DEATHS", "0"),
+        ("HOST", "0.0.0.0"),  # noqa: S104  refused is what is tested
+        ("HOST", "example.org"),
+        ("DATABASE_URL", "mysql://host/name"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"TRAINYARD_{name}", value)
+
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+
+    assert describe_errors(refused.value).startswith(f"TRAINYARD_{name}: ")
+
+
+def test_a_password_reaches_neither_an_error_nor_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRAINYARD_DATABASE_URL", "mysql://yard:secret@host/name")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    right = Settings(database_url="postgresql://yard:secret@host/name")
+
+    assert "secret" not in str(refused.value)
+    assert "secret" not in describe_errors(refused.value)
+    assert "secret" not in repr(right)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.0.1", "::1"])
+def test_these_hosts_are_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+def test_every_setting_says_what_it_means_and_stands_in_the_readme() -> None:
+    readme = Path(__file__).parent.parent.joinpath("README.md").read_text(encoding="utf-8")
+
+    for name, meaning in Settings.variables().items():
+        assert meaning.endswith((".", "cores.")), name
+        assert f"`{name}`" in readme, name
