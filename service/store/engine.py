@@ -1,0 +1,266 @@
+"""The database: how transactions begin, and everything in which SQLite and PostgreSQL differ.
+
+`begin()` writes, `read()` reads one consistent snapshot; nobody else commits. No other module of
+the store asks which database it talks to.
+"""
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from service.store.errors import DatabaseBusy
+
+BUSY_TIMEOUT = timedelta(seconds=30)
+PAGE_BYTES = 16 * 1024
+MEBIBYTE = 1024 * 1024
+MIGRATION_LOCK = 0x7472_6169_6E79_6172  # "trainyar": one advisory lock per PostgreSQL database
+WRITES = "trainyard_writes"  # the execution option of engines whose transactions write
+
+
+class UtcDateTime(sa.TypeDecorator[datetime]):
+    """A time: aware in, aware and UTC out, whatever the database makes of it."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self,
+        value: datetime | None,
+        dialect: sa.Dialect,  # noqa: ARG002
+    ) -> datetime | None:
+        """Take aware times only. SQLite stores them without a zone, hence always as UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = "a time without a zone"
+            raise ValueError(message)
+        return value.astimezone(UTC)
+
+    def process_result_value(
+        self,
+        value: Any,
+        dialect: sa.Dialect,  # noqa: ARG002
+    ) -> datetime | None:
+        """Return UTC: what has no zone comes from SQLite and was stored as UTC."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Database:
+    """One database. Opening it connects to nothing; a process that forks opens its own."""
+
+    def __init__(self, url: sa.URL, *, pool_size: int) -> None:
+        self._url = url
+        self._pool_size = pool_size
+
+    @classmethod
+    def open(cls, url: str, *, pool_size: int = 40) -> "Database":
+        """Describe the database at `url`: a SQLite file, or PostgreSQL through psycopg 3."""
+        parsed = sa.make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
+            message = "SQLite needs a file here: every connection would have a memory of its own"
+            raise ValueError(message)
+        return cls(parsed, pool_size=pool_size)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._url.get_backend_name()
+
+    @property
+    def url_without_password(self) -> str:
+        """The URL as it may be shown and logged."""
+        return self._url.render_as_string(hide_password=True)
+
+    @property
+    def chunk_bytes(self) -> int:
+        """How large the pieces of a blob are: PostgreSQL copies a value several times."""
+        return MEBIBYTE if self.dialect == "sqlite" else MEBIBYTE // 4
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        """The connection pool, made at first use."""
+        make = partial(
+            sa.create_engine,
+            self._url,
+            pool_size=self._pool_size,
+            max_overflow=0,
+            pool_timeout=BUSY_TIMEOUT.total_seconds(),
+            json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False),
+        )
+        if self.dialect == "postgresql":
+            return make(
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": 10, "application_name": "trainyard"},
+            )
+        engine = make()
+        event.listen(engine, "connect", _prepare_sqlite_connection)
+        event.listen(engine, "begin", _begin_sqlite_transaction)
+        return engine
+
+    @cached_property
+    def _writer(self) -> sa.Engine:
+        return self.engine.execution_options(**{WRITES: True})
+
+    @cached_property
+    def _reader(self) -> sa.Engine:
+        if self.dialect == "sqlite":  # a plain BEGIN reads one snapshot
+            return self.engine
+        return self.engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+
+    @contextmanager
+    def begin(self) -> Generator[Session, None, None]:
+        """Open a transaction that writes; it commits when the block ends without an error."""
+        with (
+            _unavailable_is_a_problem(),
+            Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextmanager
+    def read(self) -> Generator[Session, None, None]:
+        """Open a transaction that sees one moment of the database and changes nothing."""
+        with _unavailable_is_a_problem(), Session(self._reader) as session:
+            yield session
+
+    @contextmanager
+    def exclusive_connection(self) -> Generator[sa.Connection, None, None]:
+        """Connect for a migration; one process at a time, others wait. The caller commits."""
+        if self.dialect == "sqlite":
+            file = Path(str(self._url.database)).resolve()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with _locked_folder(file.parent), self._writer.connect() as connection:
+                _format_sqlite_file(connection)
+                yield connection
+        else:
+            lock = sa.select(sa.func.pg_advisory_lock(MIGRATION_LOCK))
+            unlock = sa.select(sa.func.pg_advisory_unlock(MIGRATION_LOCK))
+            with self._writer.connect() as connection:
+                connection.execute(lock)
+                connection.commit()  # the lock belongs to the session, not to the transaction
+                try:
+                    yield connection
+                finally:
+                    connection.rollback()
+                    connection.execute(unlock)
+                    connection.commit()
+
+    def free_pages(self) -> None:
+        """Give deleted space back. PostgreSQL does it by itself (autovacuum)."""
+        if self.dialect != "sqlite":
+            return
+        with self.engine.connect() as connection:
+            raw = connection.connection.cursor()
+            # Every step frees one page: only a cursor read to its end frees them all.
+            raw.execute("PRAGMA incremental_vacuum")
+            raw.fetchall()
+            raw.close()
+
+    def dispose(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def upsert(session: Session, table: Any) -> Any:
+    """Start an INSERT that may go on with ON CONFLICT: both databases know it, SQL does not."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def database_now(session: Session) -> datetime:
+    """Read the clock that leases are measured with: the database's own, moving in a transaction."""
+    if session.get_bind().dialect.name == "sqlite":
+        text = session.scalars(sa.select(sa.func.strftime("%Y-%m-%dT%H:%M:%f", "now"))).one()
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    moment: datetime = session.scalars(sa.select(sa.func.clock_timestamp())).one()
+    return moment.astimezone(UTC)
+
+
+def database_bytes(session: Session) -> int:
+    """Tell how much disk the database takes."""
+    if session.get_bind().dialect.name == "sqlite":
+        pages = session.scalars(sa.text("PRAGMA page_count")).one()
+        return pages * session.scalars(sa.text("PRAGMA page_size")).one()
+    size = sa.func.pg_database_size(sa.func.current_database())
+    return session.scalars(sa.select(size)).one()
+
+
+def _prepare_sqlite_connection(connection: DBAPIConnection, _record: object) -> None:
+    """Take BEGIN into our own hands, and set what SQLite forgets with every connection."""
+    raw: Any = connection
+    raw.isolation_level = None  # the driver begins nothing; _begin_sqlite_transaction does
+    cursor = raw.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT // timedelta(milliseconds=1)}")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA synchronous = FULL")  # NORMAL can lose a commit at power loss
+    cursor.execute(f"PRAGMA journal_size_limit = {64 * MEBIBYTE}")
+    cursor.close()
+
+
+def _begin_sqlite_transaction(connection: sa.Connection) -> None:
+    """Lock at once when writing: upgrading a read lock later fails while others write."""
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _format_sqlite_file(connection: sa.Connection) -> None:
+    """Fix page size and auto-vacuum, which only an empty file takes, then WAL. Idempotent."""
+    cursor = connection.connection.cursor()
+    cursor.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.close()
+
+
+@contextmanager
+def _locked_folder(folder: Path) -> Generator[None, None, None]:
+    """Hold the folder's lock. A lock file of our own would lie about for ever."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _unavailable_is_a_problem() -> Generator[None, None, None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseBusy from error
+    except OperationalError as error:
+        if _is_busy(error):
+            raise DatabaseBusy from error
+        raise
+
+
+def _is_busy(error: OperationalError) -> bool:
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return error.orig.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    # No state: no server was reached. 08 connection, 53 resources, 55P03 lock, 57P going down.
+    return state is None or state.startswith(("08", "53", "55P03", "57P"))

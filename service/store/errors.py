@@ -1,0 +1,139 @@
+"""What the store refuses: problems for clients, and the one error of workers, `LeaseLost`."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from service.domain.problems import Conflict, Malformed, NotFound, Unavailable, known_names
+
+
+class LeaseLost(Exception):  # noqa: N818  a state of affairs that a worker acts on
+    """The job is no longer this worker's: nothing of it may be written any more."""
+
+
+class NothingToServe(Exception):  # noqa: N818
+    """A job without any checkpoint was reported as succeeded."""
+
+
+class DatabaseBusy(Unavailable):
+    """No connection was free in time, or the database could not be reached or locked."""
+
+    code = "database_busy"
+    title = "The database is busy"
+
+    def __init__(self) -> None:
+        super().__init__("The database did not answer in time. Send the request again.")
+
+
+class UnknownCursor(Malformed):
+    """`after` names nothing that exists (any more)."""
+
+    code = "unknown_cursor"
+    title = "Unknown cursor"
+
+    def __init__(self) -> None:
+        super().__init__("after names nothing in this list. Begin again without it.")
+
+
+class JobNotFound(NotFound):
+    """There is no such job."""
+
+    code = "job_not_found"
+    title = "No such job"
+
+    def __init__(self) -> None:
+        super().__init__("There is no job with this id. GET /v1/jobs lists the jobs.")
+
+
+class ClientIdTaken(Conflict):
+    """Another job has this client_id."""
+
+    code = "client_id_taken"
+    title = "The client_id is taken"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another job has this client_id. GET /v1/jobs?client_id=… shows it; choose a new one."
+        )
+
+
+class DatasetNotFound(NotFound):
+    """There is no dataset with this name."""
+
+    code = "dataset_not_found"
+    title = "No such dataset"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no dataset with this name; {known_names(known, near=name)}.")
+
+
+class DatasetNameTaken(Conflict):
+    """Other bytes or options are stored under the name."""
+
+    code = "dataset_name_taken"
+    title = "The dataset's name is taken"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The dataset {name!r} exists with other bytes or options, and datasets never change. "
+            "Choose another name, or delete it first."
+        )
+
+
+class DatasetInUse(Conflict):
+    """A job that has not ended needs the dataset."""
+
+    code = "dataset_in_use"
+    title = "The dataset is in use"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"A job that has not ended uses {name!r}. Cancel it or wait for its end.")
+
+
+class DatasetBuiltIn(Conflict):
+    """Built-in datasets stay."""
+
+    code = "dataset_built_in"
+    title = "The dataset is built in"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name!r} comes with the service and cannot be deleted.")
+
+
+class ModelNotFound(NotFound):
+    """Nothing is known by this name or id."""
+
+    code = "model_not_found"
+    title = "No such model"
+
+    def __init__(self, reference: str, known: Iterable[str]) -> None:
+        names = list(known)
+        hint = known_names(names, near=reference) if names else "no model has a name yet"
+        super().__init__(f"No model is known by this name or id; {hint}.")
+
+
+class ModelNotReady(Conflict):
+    """The job has made no checkpoint yet, but still can."""
+
+    code = "model_not_ready"
+    title = "The model is not trained yet"
+    should_retry: ClassVar[bool] = True
+    retry_after_seconds: ClassVar[int] = 2
+
+    def __init__(self, job_id: str, current_status: str) -> None:
+        super().__init__(
+            f"{job_id} is {current_status} and has made no such checkpoint yet. Ask again later.",
+            current_status=current_status,
+        )
+
+
+class ModelNeverTrained(Conflict):
+    """The job ended without the checkpoint that is asked for."""
+
+    code = "model_never_trained"
+    title = "The job left no model"
+
+    def __init__(self, job_id: str, current_status: str) -> None:
+        super().__init__(
+            f"{job_id} is {current_status} and has no such checkpoint. Retry the job first.",
+            current_status=current_status,
+        )
