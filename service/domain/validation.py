@@ -1,0 +1,265 @@
+"""From what pydantic says about wrong input to problems a client can act on.
+
+One error per wrong field; pointers lead through the body as it was sent, without pydantic's own
+tags of unions; details say what to do and never repeat the input.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from service.domain.problems import FieldError, Invalid, Malformed, known_names, pointer_to
+from service.domain.schema_walk import known_fields, known_tags
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+Location = tuple[str | int, ...]
+
+_MAX_ERRORS = 100
+_POSITION = re.compile(r" at line (\d+) column (\d+)$")
+_HUGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")  # what a float may not hold: 1e999 reads as infinity
+_QUOTED = re.compile(r"'([^']*)'")
+_SHAPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "string": "a string",
+    "bool": "true or false",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "an object",
+    "model": "an object",
+    "model_attributes": "an object",
+    "bytes": "bytes",
+}
+_PLAIN = {
+    "finite_number": "must be a finite number, not NaN or infinity",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number",
+    "none_required": "must be null",
+}
+_BOUNDS = {
+    "greater_than": ("gt", "must be greater than"),
+    "greater_than_equal": ("ge", "must be at least"),
+    "less_than": ("lt", "must be less than"),
+    "less_than_equal": ("le", "must be at most"),
+}
+_LENGTHS = {
+    "string_too_short": ("min_length", "must have at least {} characters"),
+    "string_too_long": ("max_length", "must have at most {} characters"),
+    "too_short": ("min_length", "must have at least {} items"),
+    "too_long": ("max_length", "must have at most {} items"),
+}
+
+
+class MalformedJson(Malformed):
+    """The body is no JSON."""
+
+    code = "malformed_json"
+    title = "The body is no JSON"
+
+    def __init__(self, reason: str, *, line: int | None, column: int | None) -> None:
+        where = f" at line {line}, column {column}" if line else ""
+        super().__init__(
+            f"The body is no JSON{where}: {reason}. Send one JSON value in UTF-8.",
+            line=line,
+            column=column,
+        )
+
+
+def parse(model: type[ModelT], raw: bytes) -> ModelT:
+    """Read a JSON body as `model`. Raises MalformedJson, or Invalid with every wrong field."""
+    try:
+        # Non-finite numbers would slip through fields of any type; JSON (RFC 8259) has none.
+        body: object = from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise _unreadable(raw, str(error)) from None
+    if _HUGE.search(raw) and (found := dict(_forbidden(body, ()))):
+        raise invalid_fields(found)
+    try:
+        return model.model_validate_json(raw)
+    except ValidationError as error:
+        raise to_invalid(error, body, model=model) from None
+
+
+def to_invalid(
+    error: ValidationError,
+    body: object | None,
+    *,
+    prefix: str = "",
+    model: type[BaseModel] | None = None,
+) -> Invalid:
+    """Make one problem of all that pydantic found in `body`.
+
+    Pointers begin with `prefix`. With `model`, what was validated against, unknown fields and types
+    are answered with the nearest known name.
+    """
+    found: dict[str, str] = {}
+    for wrong in error.errors(include_url=False):
+        path = strip_tags(wrong["loc"], body, wrong["input"], missing=wrong["type"] == "missing")
+        path, detail = _explain(wrong, path, body, model)
+        found.setdefault(prefix + _printable(pointer_to(path)), detail)
+    return invalid_fields(found)
+
+
+def invalid_fields(found: dict[str, str]) -> Invalid:
+    """Make one problem of several wrong fields: pointer → what to do."""
+    errors = [FieldError(pointer=pointer, detail=detail) for pointer, detail in found.items()]
+    if len(errors) == 1:
+        first = errors[0]
+        summary = f"One field is wrong: {first.pointer or 'the body'} {first.detail}."
+    else:
+        names = ", ".join(error.pointer or "the body" for error in errors[:5])
+        more = ", …" if len(errors) > 5 else ""
+        summary = f"{len(errors)} fields are wrong: {names}{more}. `errors` says what each needs."
+    return Invalid(summary, errors=errors[:_MAX_ERRORS])
+
+
+def strip_tags(
+    location: Location, body: object, given: object = None, *, missing: bool = False
+) -> Location:
+    """Keep those parts of pydantic's location that lead through the body.
+
+    `given` is the wrong value: it decides where a tag of a union is also the name of a field.
+    """
+    if missing:
+        return (*strip_tags(location[:-1], body, given), location[-1])
+    paths = list(_paths(location, body))
+    exact = [path for path in paths if value_at(body, path) == given]
+    return next(iter(exact or paths), location)
+
+
+def _paths(location: Location, body: object) -> Iterator[Location]:
+    """Find the paths through `body`, those that use most parts of the location first."""
+    if not location:
+        yield ()
+        return
+    part, rest = location[0], location[1:]
+    if _has(body, part):
+        for deeper in _paths(rest, value_at(body, (part,))):
+            yield (part, *deeper)
+    if isinstance(part, str):  # a tag of a union, or the label of a validator: no part of the body
+        yield from _paths(rest, body)
+
+
+def value_at(body: object, path: Location) -> Any:
+    """Return what lies at `path`, or None."""
+    current: Any = body
+    for part in path:
+        if not _has(current, part):
+            return None
+        current = current[part]
+    return current
+
+
+def _has(body: Any, part: str | int) -> bool:
+    if isinstance(body, dict):
+        return part in body
+    return isinstance(body, list) and isinstance(part, int) and part < len(body)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _explain(
+    wrong: ErrorDetails, path: Location, body: object, model: type[BaseModel] | None
+) -> tuple[Location, str]:
+    """Say in plain English what the field needs; a wrong `type` is pointed at itself."""
+    kind = wrong["type"]
+    context = wrong.get("ctx", {})
+    if kind == "missing":
+        return path, "is required"
+    if kind == "extra_forbidden":
+        fields = known_fields(model, path[:-1], body) if model else []
+        names = known_names(fields, near=str(path[-1])) if fields else "remove it"
+        return path, f"is no field of this object; {names}"
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        return _explain_tag(wrong, path, body, model)
+    if kind == "literal_error":
+        choices = _QUOTED.findall(str(context.get("expected", "")))
+        if isinstance(wrong["input"], str) and len(choices) > 1:
+            return path, f"is none of the choices; {known_names(choices, near=wrong['input'])}"
+        return path, f"must be {context.get('expected')}"
+    return path, _describe(kind, wrong)
+
+
+def _explain_tag(
+    wrong: ErrorDetails, path: Location, body: object, model: type[BaseModel] | None
+) -> tuple[Location, str]:
+    context = wrong.get("ctx", {})
+    discriminator = str(context.get("discriminator", "type")).strip("'")
+    given = value_at(body, path)
+    if isinstance(given, dict):
+        path = (*path, discriminator)
+    tags = _QUOTED.findall(str(context.get("expected_tags", "")))
+    if wrong["type"] == "union_tag_not_found":
+        tags = known_tags(model, path[:-1], body) if model else []
+        return path, f"is required{'; known: ' + ', '.join(tags) if tags else ''}"
+    return path, f"is no known type; {known_names(tags, near=str(context['tag']))}"
+
+
+def _describe(kind: str, wrong: ErrorDetails) -> str:
+    context = wrong.get("ctx", {})
+    if kind in _BOUNDS:
+        key, words = _BOUNDS[kind]
+        return f"{words} {context[key]}"
+    if kind in _LENGTHS:
+        key, words = _LENGTHS[kind]
+        return words.format(context[key])
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if kind == "value_error":
+        return str(context.get("error", wrong["msg"]))
+    if kind.removesuffix("_type") in _SHAPES:
+        return _must_be(kind.removesuffix("_type"), wrong["input"])
+    message = wrong["msg"]
+    return message[:1].lower() + message[1:]
+
+
+def _must_be(shape: str, given: object) -> str:
+    words = f"must be {_SHAPES[shape]}"
+    if shape in {"int", "float"}:
+        if isinstance(given, str):
+            return f"{words}, written without quotes"
+        if isinstance(given, bool):
+            return f"{words}; true and false are none"
+    return f"{words}, not null" if given is None else words
+
+
+def _unreadable(raw: bytes, reason: str) -> MalformedJson | Invalid:
+    """Tell text that is no JSON from JSON that holds what no field may hold."""
+    try:
+        body = json.loads(raw)  # takes NaN and lone surrogates, so that they can be pointed at
+    except (ValueError, RecursionError):
+        body = None
+    found = dict(_forbidden(body, ()))
+    if found:
+        return invalid_fields(found)
+    position = _POSITION.search(reason)
+    line, column = (int(position[1]), int(position[2])) if position else (None, None)
+    return MalformedJson(_POSITION.sub("", reason), line=line, column=column)
+
+
+def _forbidden(value: Any, path: Location) -> Iterator[tuple[str, str]]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield _printable(pointer_to(path)), "must be a finite number, not NaN or infinity"
+    elif isinstance(value, str) and value != _printable(value):
+        yield (
+            _printable(pointer_to(path)),
+            "holds a lone surrogate, which is no character; send valid Unicode",
+        )
+    elif isinstance(value, dict):
+        members = cast("dict[str, JsonValue]", value)
+        for key, member in members.items():
+            yield from _forbidden(key, (*path, key))
+            yield from _forbidden(member, (*path, key))
+    elif isinstance(value, list):
+        items = cast("list[JsonValue]", value)
+        for index, item in enumerate(items):
+            yield from _forbidden(item, (*path, index))
+
+
+def _printable(text: str) -> str:
+    """Replace lone surrogates: an answer in UTF-8 cannot carry them."""
+    return text.encode("utf-8", "replace").decode("utf-8")
