@@ -1,0 +1,108 @@
+"""Where a run computes, and what of that changes bits: device, threads, precision, layout.
+
+Eager CPU training gives the same bits again on the same instruction set, thread count, memory
+format and version of torch; `environment` names all of these, and every checkpoint carries them.
+"""
+
+import os
+import platform
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from service.domain.jobs import RunInfo
+from service.domain.requests import Device, Precision
+from service.training.failures import DeviceNotAvailable
+
+Environment = dict[str, str | int]
+_SMALL_PARAMETERS = 50_000
+
+
+def available_devices() -> list[str]:
+    """Name the kinds of devices that this machine can train on, the preferred first."""
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return [*(name for name, there in found.items() if there), "cpu"]
+
+
+def choose_device(choice: Device) -> torch.device:
+    """Resolve `auto`, and check what was asked for. Raises DeviceNotAvailable."""
+    available = available_devices()
+    if choice == "auto":
+        return torch.device(available[0])
+    if choice not in available:
+        raise DeviceNotAvailable(choice)
+    return torch.device(choice)
+
+
+def choose_threads(model: nn.Module, available: int) -> int:
+    """Say with how many threads this model trains best: a small one waits more than it shares."""
+    if parameter_count(model) < _SMALL_PARAMETERS and not _has_convolutions(model):
+        return 1
+    return available
+
+
+def choose_memory_format(model: nn.Module, device: torch.device) -> torch.memory_format:
+    """Choose how images lie in memory. On CPUs convolutions are faster with channels last."""
+    if device.type == "cpu" and _has_convolutions(model):
+        return torch.channels_last
+    return torch.contiguous_format
+
+
+def make_deterministic(device: torch.device) -> None:
+    """Forbid GPU kernels that give other bits each time; a CPU has none that we use."""
+    if device.type != "cuda":
+        return
+    # cuBLAS reads this once, when it starts: with it, its workspaces no longer change the bits.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(mode=True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+def environment(
+    device: torch.device, precision: Precision, memory_format: torch.memory_format
+) -> Environment:
+    """Name everything about this machine that changes the bits of a run."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {
+        "device": name,
+        "threads": torch.get_num_threads(),
+        "precision": precision,
+        "memory_format": str(memory_format).removeprefix("torch."),
+        "torch": torch.__version__,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def run_info(device: torch.device, precision: Precision, model: nn.Module) -> RunInfo:
+    """Say what was chosen, as the job shows it."""
+    return RunInfo(
+        device=str(device),
+        threads=torch.get_num_threads(),
+        precision=precision,
+        torch=torch.__version__,
+        cpu=cpu_name(),
+        parameters=parameter_count(model),
+    )
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Count the numbers that training changes."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@cache
+def cpu_name() -> str:
+    """Return the processor's own name where the system tells it, else its architecture."""
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _has_convolutions(model: nn.Module) -> bool:
+    return any(isinstance(module, nn.Conv2d) for module in model.modules())

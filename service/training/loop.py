@@ -1,0 +1,217 @@
+"""The training loop, on one page: step, report, validate, checkpoint, until the end or an order.
+
+What a run computes is fixed by its spec: time changes only `time/…`, progress and `max_seconds`.
+Killed anywhere and resumed from its newest checkpoint, it ends with the same bits.
+"""
+
+# pyright: reportUnknownMemberType=false
+# torch annotates some of its functions only in part.
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+
+from service.catalogue import Trainable
+from service.domain.jobs import CheckpointKind, JobSpec
+from service.domain.ports import CheckpointDraft, Recorder
+from service.tasks.base import Batch
+from service.training import device as devices
+from service.training.failures import LossNotFinite
+from service.training.reports import Length, Reports
+from service.training.state import Cursor, TrainingState, capture, restore
+from service.training.step import StepResult, train_step
+from service.training.validation import (
+    evaluate,
+    finite_or_none,
+    is_better,
+    on_device,
+    stream_seed,
+)
+
+
+class Outcome(NamedTuple):
+    """How a run ended: by itself (with a reason if before its last step), or by an order."""
+
+    how: Literal["finished", "cancel", "pause", "drain"]
+    reason: Literal["early_stopping", "max_seconds"] | None = None
+
+
+class _Cancelled(Exception):  # noqa: N818  control flow: leaves a step that spans many batches
+    pass
+
+
+class _Run(NamedTuple):
+    """What stays the same from step to step."""
+
+    trainable: Trainable
+    spec: JobSpec
+    recorder: Recorder
+    state: TrainingState
+    reports: Reports
+    batches_per_epoch: int
+
+
+def train(
+    trainable: Trainable,
+    spec: JobSpec,
+    recorder: Recorder,
+    *,
+    device: torch.device,
+    resume: tuple[bytes, bytes] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    spent_seconds: float = 0.0,
+) -> Outcome:
+    """Train until the spec's end, an early stop or an order; report everything to `recorder`.
+
+    `resume` is (weights, state) of a checkpoint; `spent_seconds` what earlier attempts took, for
+    `max_seconds`. Raises LossNotFinite; the last good checkpoint stays usable.
+    """
+    state = begin(trainable, spec, device=device, resume=resume)
+    info = devices.run_info(device, spec.training.precision, state.model)
+    recorder.started(info, trainable.task.preparation())
+    batches = trainable.train.steps_per_epoch(spec.training.batch_size)
+    length = Length(batches, trainable.steps, trainable.epochs)
+    reports = Reports(recorder, state.cursor, length, clock=clock)
+    run = _Run(trainable, spec, recorder, state, reports, batches)
+    time_left = math.inf if spec.training.max_seconds is None else spec.training.max_seconds
+    time_left -= spent_seconds
+
+    while state.cursor.step < trainable.steps:
+        if _out_of_patience(state.cursor, spec):
+            return Outcome("finished", "early_stopping")
+        command = recorder.command()
+        if command == "cancel":
+            return Outcome("cancel")
+        if command is not None:
+            _checkpoint(run, ["pause" if command == "pause" else "latest"], reports.mean_loss())
+            return Outcome(command)
+        try:
+            result = _step(run)
+        except _Cancelled:
+            return Outcome("cancel")
+        out_of_time = reports.elapsed_seconds() >= time_left
+        ends = out_of_time or state.cursor.step == trainable.steps
+        reports.step(result, last=ends)
+        _look_and_keep(run, ends=ends)
+        if out_of_time:
+            return Outcome("finished", "max_seconds")
+    return Outcome("finished")
+
+
+def begin(
+    trainable: Trainable,
+    spec: JobSpec,
+    *,
+    device: torch.device,
+    resume: tuple[bytes, bytes] | None = None,
+) -> TrainingState:
+    """Make the state before the first step, or the one that a checkpoint holds."""
+    devices.make_deterministic(device)
+    memory_format = devices.choose_memory_format(trainable.model, device)
+    model = trainable.model.to(device=device).to(memory_format=memory_format)
+    state = TrainingState(
+        model=model.train(),
+        optimizer=trainable.optimizer,
+        schedule=trainable.schedule,
+        device=device,
+        environment=devices.environment(device, spec.training.precision, memory_format),
+        cursor=Cursor(),
+    )
+    torch.manual_seed(stream_seed(spec.training.seed, "training"))
+    if resume is not None:
+        restore(state, *resume)
+    return state
+
+
+def _step(run: _Run) -> StepResult:
+    """Take one step and move the cursor on; the hidden state is not carried over an epoch's end."""
+    try:
+        result = train_step(
+            run.state,
+            _batches(run),
+            run.trainable.task,
+            gradient_clip=run.spec.training.gradient_clip,
+            accumulate=run.trainable.full_batch,
+        )
+    except LossNotFinite as failure:
+        run.reports.failed(failure)
+        raise
+    run.state.cursor.advance(result.batches, run.batches_per_epoch)
+    if run.state.cursor.position == 0:
+        run.state.carry = None
+    return result
+
+
+def _batches(run: _Run) -> Iterator[Batch]:
+    """Give the batch of this step; for a full-batch optimizer all batches of the epoch.
+
+    A step over many batches can only be cancelled in between: half a sum is no state to keep.
+    """
+    cursor, options = run.state.cursor, run.spec.training
+    first = cursor.position
+    last = run.batches_per_epoch if run.trainable.full_batch else first + 1
+    for position in range(first, last):
+        if position > first and run.recorder.command() == "cancel":
+            raise _Cancelled
+        batch = run.trainable.train.batch(
+            epoch=cursor.whole_epochs,
+            position=position,
+            batch_size=options.batch_size,
+            seed=options.seed,
+        )
+        yield on_device(batch, run.state.device)
+
+
+def _look_and_keep(run: _Run, *, ends: bool) -> None:
+    """Validate at the end of an epoch and of the run; write the checkpoints that are due."""
+    cursor, options = run.state.cursor, run.spec.training
+    every = options.checkpoint.every_steps
+    kinds: set[CheckpointKind] = set()
+    metrics = run.reports.mean_loss()
+    if every is not None and cursor.step % every == 0:
+        kinds |= {"latest", "periodic"}
+    if cursor.position == 0 or ends:
+        metrics = evaluate(
+            run.state.model,
+            run.trainable.task,
+            run.trainable.validation,
+            batch_size=options.batch_size,
+            seed=options.seed,
+        )
+        run.reports.values(metrics)
+        kinds |= {"latest", "best"} if _improves(cursor, run.spec, metrics) else {"latest"}
+    if kinds:
+        _checkpoint(run, sorted(kinds), metrics)
+
+
+def _improves(cursor: Cursor, spec: JobSpec, metrics: dict[str, float]) -> bool:
+    """Remember what is best so far; tell whether this is the best model."""
+    best_metric, stopping = spec.training.best_metric, spec.training.early_stopping
+    if stopping is not None:
+        value = metrics[stopping.metric]
+        if is_better(stopping.metric, value, cursor.stopping_best):
+            cursor.stopping_best = finite_or_none(value)
+            cursor.epochs_without_improvement = 0
+        else:
+            cursor.epochs_without_improvement += 1
+    if not is_better(best_metric, metrics[best_metric], cursor.best):
+        return False
+    cursor.best = finite_or_none(metrics[best_metric])
+    return True
+
+
+def _out_of_patience(cursor: Cursor, spec: JobSpec) -> bool:
+    stopping = spec.training.early_stopping
+    return stopping is not None and cursor.epochs_without_improvement >= stopping.patience
+
+
+def _checkpoint(run: _Run, kinds: Sequence[CheckpointKind], metrics: dict[str, float]) -> None:
+    weights, content = capture(run.state)
+    run.reports.progress()
+    cursor = run.state.cursor
+    run.recorder.checkpoint(
+        CheckpointDraft(kinds, cursor.step, cursor.epoch, metrics, weights, content)
+    )

@@ -1,0 +1,110 @@
+"""What a run tells its recorder, and when: a rule by steps alone, so that a resume repeats it.
+
+Train loss, lr and gradient norm come every `max(10, 1 % of the epoch)` batches, counted from the
+beginning of the epoch, and at its end. Only progress and `time/…` follow the clock.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from service.domain.jobs import Progress
+from service.domain.ports import MetricPoint, Recorder
+from service.training.failures import LossNotFinite
+from service.training.state import Cursor
+from service.training.step import StepResult
+
+PROGRESS_SECONDS = 0.25
+
+
+class Length(NamedTuple):
+    """How long an epoch and the run are; `epochs` is None where steps bound the run."""
+
+    batches_per_epoch: int
+    steps: int
+    epochs: int | None
+
+
+class Reports:
+    """Collects what steps saw and hands it on."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        cursor: Cursor,
+        length: Length,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._recorder = recorder
+        self._cursor = cursor
+        self._every = max(10, length.batches_per_epoch // 100)
+        self._steps, self._epochs = length.steps, length.epochs
+        self._clock = clock
+        self._started = self._last_points = self._last_progress = clock()
+        self._first_step = cursor.step
+        self._examples = 0
+
+    def elapsed_seconds(self) -> float:
+        """Return how long this run has been training."""
+        return self._clock() - self._started
+
+    def step(self, result: StepResult, *, last: bool) -> None:
+        """Take in one step, and report when it is time."""
+        cursor = self._cursor
+        cursor.loss_sum += result.loss * result.weight
+        cursor.loss_weight += result.weight
+        self._examples += result.examples
+        if last or cursor.position % self._every == 0:  # position is 0 after an epoch's last batch
+            self._points(result)
+        if last or self._clock() - self._last_progress >= PROGRESS_SECONDS:
+            self.progress()
+
+    def mean_loss(self) -> dict[str, float]:
+        """Return the train loss since the last report, if there was a step since."""
+        cursor = self._cursor
+        weight = cursor.loss_weight
+        return {"train_loss": cursor.loss_sum / weight} if weight else {}
+
+    def values(self, values: Mapping[str, float]) -> None:
+        """Report metrics at the current step."""
+        step, epoch = self._cursor.step, self._cursor.epoch
+        self._recorder.metrics([MetricPoint(k, step, epoch, v) for k, v in values.items()])
+
+    def failed(self, failure: LossNotFinite) -> None:
+        """Report the value that ended the run, at the step that was not taken."""
+        epoch = self._cursor.whole_epochs + 1
+        self._recorder.metrics([MetricPoint("train_loss", failure.step, epoch, failure.loss)])
+        self.progress()
+
+    def progress(self) -> None:
+        """Report how far the run came; the time left is guessed from this run's own pace."""
+        now = self._clock()
+        cursor = self._cursor
+        done = cursor.step - self._first_step
+        left = self._steps - cursor.step
+        pace = (now - self._started) / done if done else None
+        self._last_progress = now
+        self._recorder.progress(
+            Progress(
+                epoch=cursor.epoch,
+                epochs=self._epochs,
+                step=cursor.step,
+                steps=self._steps,
+                percent=round(100 * cursor.step / self._steps, 2),
+                eta_seconds=None if pace is None else round(pace * left, 3),
+            )
+        )
+
+    def _points(self, result: StepResult) -> None:
+        now = self._clock()
+        seconds = max(now - self._last_points, 1e-9)
+        self.values(
+            {
+                **self.mean_loss(),
+                "lr": result.lr,
+                "gradient_norm": result.gradient_norm,
+                "time/examples_per_second": self._examples / seconds,
+            }
+        )
+        self._cursor.loss_sum, self._cursor.loss_weight = 0.0, 0
+        self._last_points, self._examples = now, 0

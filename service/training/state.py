@@ -1,0 +1,188 @@
+"""What a checkpoint holds: all that the rest of a run depends on, so that a resume is exact.
+
+Two safetensors files. The weights are the model's state dict, buffers too, and nothing else. The
+state is everything besides: optimizer, schedule, random generators, place in the data, carried
+hidden state, memory of the best. The same run at the same step gives the same bytes: no clock is in
+them, keys are sorted, and all JSON lies under one metadata key (safetensors writes several in the
+order of a hash map). Never pickle.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, cast
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from service.training.device import Environment
+
+_FORMAT = 1
+_METADATA_KEY = "state"
+
+
+@dataclass(kw_only=True)
+class Cursor:
+    """The plain numbers of a run. `position` counts the batches of the epoch that are behind."""
+
+    step: int = 0
+    whole_epochs: int = 0
+    position: int = 0
+    loss_sum: float = 0.0  # of the training loss that was not reported yet, times its weight
+    loss_weight: int = 0
+    best: float | None = None  # by the metric that chooses the best checkpoint
+    stopping_best: float | None = None  # by the metric of early stopping
+    epochs_without_improvement: int = 0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch in which the last step was, the first being 1; 0 before the first step."""
+        return self.whole_epochs + (1 if self.position else 0)
+
+    def advance(self, batches: int, batches_per_epoch: int) -> None:
+        """Count one step that took so many batches."""
+        self.step += 1
+        self.position += batches
+        if self.position == batches_per_epoch:
+            self.whole_epochs, self.position = self.whole_epochs + 1, 0
+
+
+@dataclass(kw_only=True)
+class TrainingState:
+    """Everything that training changes. `carry` is the hidden state between two batches."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    schedule: LambdaLR
+    device: torch.device
+    environment: Environment
+    cursor: Cursor = field(default_factory=Cursor)
+    carry: Tensor | None = None
+
+
+def capture_weights(model: nn.Module) -> bytes:
+    """Write the model's state dict as a safetensors file, in the plain row-major layout."""
+    return save(_separate(dict(model.state_dict())))
+
+
+def restore_weights(model: nn.Module, weights: bytes) -> None:
+    """Read what `capture_weights` wrote; parameters keep their device and memory format."""
+    model.load_state_dict(load(weights))
+
+
+def capture(state: TrainingState) -> tuple[bytes, bytes]:
+    """Return (weights, state): with both, `restore` goes on as if nothing had happened."""
+    optimizer_tensors, optimizer_json = _flatten_optimizer(state.optimizer)
+    schedule = {k: v for k, v in state.schedule.state_dict().items() if k != "lr_lambdas"}
+    tensors = {**optimizer_tensors, **_random_states(state.device)}
+    if state.carry is not None:
+        tensors["carry"] = state.carry
+    header = {
+        "format": _FORMAT,
+        "cursor": asdict(state.cursor),
+        "optimizer": optimizer_json,
+        "schedule": schedule,
+        "environment": state.environment,
+    }
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return capture_weights(state.model), save(_separate(tensors), metadata={_METADATA_KEY: text})
+
+
+def restore(state: TrainingState, weights: bytes, content: bytes) -> Environment:
+    """Put a captured state in place of `state`; return the environment it was captured in.
+
+    Also sets the global random generators: call it last, just before training goes on.
+    """
+    header, tensors = read_header(content), load(content)
+    restore_weights(state.model, weights)
+    _restore_optimizer(state.optimizer, header["optimizer"], tensors)
+    unchanged: list[None] = [None] * len(state.schedule.base_lrs)
+    state.schedule.load_state_dict({**header["schedule"], "lr_lambdas": unchanged})
+    state.cursor = Cursor(**header["cursor"])
+    carry = tensors.get("carry")
+    state.carry = None if carry is None else carry.to(state.device)
+    _restore_random_states(tensors, state.device)
+    return header["environment"]
+
+
+def read_header(content: bytes) -> dict[str, Any]:
+    """Return the JSON part of a captured state (safetensors: length, JSON header, tensors)."""
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(json.loads(content[8 : 8 + length])["__metadata__"][_METADATA_KEY])
+
+
+def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Bring tensors to the CPU in row-major layout; safetensors refuses those that share memory."""
+    seen: set[int] = set()
+    separate: dict[str, Tensor] = {}
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        if tensor.untyped_storage().data_ptr() in seen:
+            tensor = tensor.clone()
+        seen.add(tensor.untyped_storage().data_ptr())
+        separate[name] = tensor
+    return separate
+
+
+def _flatten_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Split an optimizer's state into tensors, named `optimizer/<parameter>/<key>`, and JSON."""
+    content = optimizer.state_dict()
+    tensors: dict[str, Tensor] = {}
+    scalars: dict[str, dict[str, Any]] = {}
+    for parameter, values in content["state"].items():
+        scalars[str(parameter)] = {}
+        for key, value in values.items():
+            if isinstance(value, Tensor):
+                tensors[f"optimizer/{parameter}/{key}"] = value
+            else:
+                scalars[str(parameter)][key] = value
+    groups = [{k: v for k, v in g.items() if k != "params"} for g in content["param_groups"]]
+    return tensors, {"state": scalars, "groups": groups}
+
+
+def _restore_optimizer(
+    optimizer: Optimizer, saved: dict[str, Any], tensors: dict[str, Tensor]
+) -> None:
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
+    state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in saved["state"].items()}
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition("/")
+        if kind == "optimizer":
+            index, _, key = rest.partition("/")
+            state[int(index)][key] = _like(tensor, parameters[int(index)])
+    groups: list[dict[str, Any]] = []
+    current = optimizer.state_dict()["param_groups"]
+    for now, then in zip(current, saved["groups"], strict=True):
+        groups.append({**now, **{key: _untied(value) for key, value in then.items()}})
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _like(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """Give a tensor of a parameter's shape its layout too: kernels add up in memory order."""
+    if tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
+
+
+def _untied(value: Any) -> Any:
+    """Undo what JSON does to an option: it has no tuples, optimizers have no lists (betas)."""
+    return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    states = {"random/cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["random/cuda"] = torch.cuda.get_rng_state(device)
+    if device.type == "mps":
+        states["random/mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def _restore_random_states(tensors: dict[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(tensors["random/cpu"])
+    if device.type == "cuda" and "random/cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random/cuda"], device)
+    if device.type == "mps" and "random/mps" in tensors:
+        torch.mps.set_rng_state(tensors["random/mps"])
