@@ -3,12 +3,13 @@
 No torch here: the API checks uploads with the same code and starts quickly.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.datasets import ImageFacts, TextFacts
+from service.domain.datasets import IdxDatasetSpec, ImageFacts, TextDatasetSpec, TextFacts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,3 +35,26 @@ class ImageData:
 
 
 Data = TextData | ImageData
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltIn:
+    """A dataset that is shipped with the service: a module in `builtin` has one as `BUILT_IN`."""
+
+    spec: TextDatasetSpec | IdxDatasetSpec
+    files: Callable[[], Mapping[str, bytes]]
+
+    @property
+    def name(self) -> str:
+        """What jobs call it."""
+        return self.spec.name
+
+    @property
+    def source(self) -> str | None:
+        """Where the data come from."""
+        return self.spec.source
+
+    @property
+    def licence(self) -> str | None:
+        """What allows us to ship them."""
+        return self.spec.licence

@@ -56,6 +56,11 @@ class TextFacts(Outgoing):
     vocabulary_sizes: list[int] = Field(
         description="Size of the vocabulary for a minimum count of 1, 2, … with default options."
     )
+    training_examples: int | None = Field(
+        default=None,
+        description="What an epoch goes through with default options: of `lines` the sequences "
+        "(long lines are cut), of a `stream` the words to predict.",
+    )
 
 
 class ImageFacts(Outgoing):

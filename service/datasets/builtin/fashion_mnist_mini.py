@@ -1,0 +1,39 @@
+"""The first 3,000 training and 615 test images of Fashion-MNIST, 28×28 grey pixels."""
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+from service.datasets.base import BuiltIn
+from service.domain.datasets import IdxDatasetSpec
+
+_SPEC = IdxDatasetSpec(
+    name="fashion-mnist-mini",
+    type="idx",
+    classes=[
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
+    ],
+    source="Fashion-MNIST, H. Xiao, K. Rasul, R. Vollgraf, Zalando Research, 2017",
+    licence="MIT",
+)
+
+
+def _files() -> Mapping[str, bytes]:
+    folder = files("service.datasets.builtin") / "data" / "fashion-mnist-mini"
+    return {
+        "images": (folder / "train-images-idx3-ubyte.gz").read_bytes(),
+        "labels": (folder / "train-labels-idx1-ubyte.gz").read_bytes(),
+        "test_images": (folder / "t10k-images-idx3-ubyte.gz").read_bytes(),
+        "test_labels": (folder / "t10k-labels-idx1-ubyte.gz").read_bytes(),
+    }
+
+
+BUILT_IN = BuiltIn(spec=_SPEC, files=_files)
