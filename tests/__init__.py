@@ -1,0 +1,1 @@
+"""The tests mirror `service/`; integration/ starts the real thing."""
