@@ -1,0 +1,45 @@
+"""All commands in one place, and what the process's exit code means.
+
+0: it worked; 1: the service refused or is not there, or the job did not succeed; 2: the command
+line itself is wrong.
+"""
+
+import sys
+
+import typer
+
+from service.cli import datasets, jobs, models, output, predict, serve, train, watch
+from service.cli.demo import command as demo
+from service.client import TrainyardError
+
+app = typer.Typer(
+    name="trainyard",
+    help="Train PyTorch models over HTTP and ask them: one process, one database.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("up")(serve.up)
+app.command("api")(serve.api)
+app.command("worker")(serve.worker)
+app.command("migrate")(serve.migrate)
+app.command("train")(train.train)
+app.add_typer(jobs.app, name="jobs")
+app.command("watch")(watch.watch)
+app.command("predict")(predict.predict)
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(models.app, name="models")
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names. Problems are said in plain words, without a trace."""
+    try:
+        app()
+    except TrainyardError as error:
+        output.print_problem(error)
+        sys.exit(1)
+    except BrokenPipeError:  # `trainyard jobs | head`: nobody reads on, which is no error
+        sys.stderr.close()
+        sys.exit(0)

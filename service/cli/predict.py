@@ -1,0 +1,80 @@
+"""`trainyard predict`: ask a model about texts or image files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from service.cli import options, output
+from service.cli.pictures import picture
+from service.client import Client
+from service.domain.predictions import Prediction, TokenCandidate
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
+BAR_WIDTH = 20
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="Name, name@3, mdl_…, ckpt_… or job_….")],
+    inputs: Annotated[list[str], typer.Argument(help="Texts, or PNG and JPEG files.")],
+    *,
+    top_k: Annotated[int, typer.Option(min=1, max=1000, help="Candidates for each.")] = 5,
+    special_tokens: Annotated[
+        bool, typer.Option("--special-tokens", help="Also list <eos> and <unk>.")
+    ] = False,
+    url: options.Url = options.DEFAULT_URL,
+    json: options.Json = False,
+) -> None:
+    """Ask a model what comes next after a text, or what an image shows."""
+    asked = [as_input(text) for text in inputs]
+    with Client(url) as client:
+        answer = client.predict(model, asked, top_k=top_k, special_tokens=special_tokens)
+    if json:
+        output.print_json(answer)
+        return
+    for one, prediction in zip(asked, answer.predictions, strict=True):
+        _print_input(one)
+        print_candidates(prediction)
+
+
+def as_input(text: str) -> str | Path:
+    """Take what ends like an image file for one; everything else is a text."""
+    path = Path(text)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        return text
+    if not path.is_file():
+        message = f"{path} is no file"
+        raise typer.BadParameter(message, param_hint="INPUTS")
+    return path
+
+
+def print_candidates(prediction: Prediction) -> None:
+    """Print the candidates, best first, with probabilities and bars."""
+    for line in candidate_lines(prediction):
+        output.results.print(f"  {escape(line)}")
+    if prediction.unknown:
+        words = ", ".join(prediction.unknown)
+        output.results.print(f"  [yellow]unknown words: {escape(words)}[/]")
+    for warning in prediction.warnings:
+        output.results.print(f"  [yellow]{escape(warning)}[/]")
+
+
+def candidate_lines(prediction: Prediction) -> Sequence[str]:
+    """Write each candidate as name, percentage and bar."""
+    named = [
+        (one.token if isinstance(one, TokenCandidate) else one.label, one.probability)
+        for one in prediction.candidates
+    ]
+    width = max((len(name) for name, _ in named), default=0)
+    return [
+        f"{name:<{width}}  {probability:6.1%}  {'▇' * round(BAR_WIDTH * probability)}"
+        for name, probability in named
+    ]
+
+
+def _print_input(one: str | Path) -> None:
+    output.results.print(f"[bold]{escape(str(one))}[/]")
+    if isinstance(one, Path):
+        output.results.print(picture(one, output.results))

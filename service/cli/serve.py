@@ -1,0 +1,62 @@
+"""`trainyard up`, `api`, `worker`, `migrate`: the commands that run the service itself.
+
+They import `service.cli.running` late: it brings torch, and client commands shall start at once.
+"""
+# ruff: noqa: PLC0415
+
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from service.cli import output
+from service.settings import Settings, describe_errors
+
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback only.")]
+Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 picks a free one.")]
+DatabaseUrl = Annotated[
+    str | None, typer.Option("--database-url", help="sqlite:///file or postgresql://…")
+]
+USAGE = 2
+
+
+def up(host: Host = None, port: Port = None, database_url: DatabaseUrl = None) -> None:
+    """Run the API and one worker. Prints the URL when ready; SIGTERM and Ctrl-C drain."""
+    settings = _settings(host=host, port=port, database_url=database_url)
+    from service.cli import running
+
+    raise typer.Exit(running.up(settings))
+
+
+def api(host: Host = None, port: Port = None, database_url: DatabaseUrl = None) -> None:
+    """Run the API alone; `trainyard worker` trains. Needs a migrated database."""
+    settings = _settings(host=host, port=port, database_url=database_url)
+    from service.cli import running
+
+    raise typer.Exit(running.api(settings))
+
+
+def worker(database_url: DatabaseUrl = None) -> None:
+    """Run a worker alone. Needs a migrated database."""
+    settings = _settings(database_url=database_url)
+    from service.cli import running
+
+    raise typer.Exit(running.worker(settings))
+
+
+def migrate(database_url: DatabaseUrl = None) -> None:
+    """Bring the database to this version's schema. Safe to run at any time, also by several."""
+    settings = _settings(database_url=database_url)
+    from service.cli import running
+
+    running.migrate(settings)
+
+
+def _settings(**given: str | int | None) -> Settings:
+    try:
+        return Settings.model_validate(
+            {name: value for name, value in given.items() if value is not None}
+        )
+    except ValidationError as error:
+        output.print_error(describe_errors(error))
+        raise typer.Exit(USAGE) from error

@@ -1,0 +1,102 @@
+"""`trainyard train`: start a training job and watch it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from service.cli import options, output
+from service.cli.request import job_body
+from service.cli.watch import watch_until_over
+from service.client import Client
+from service.domain.jobs import Plan
+
+Setting = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Any field of the job, as in --set architecture.hidden_size=128; can be repeated.",
+    ),
+]
+
+
+def train(
+    *,
+    dataset: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
+    architecture: Annotated[str | None, typer.Option(help="For example mlp, cnn, rnn.")] = None,
+    model: Annotated[str | None, typer.Option(help="Name under which it is served.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="Default: what suits.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="Default: what suits.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Steps, instead of epochs.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples per step.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes weights, order, dropout.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="End after so long.")] = None,
+    priority: Annotated[int | None, typer.Option(help="Higher goes first.")] = None,
+    client_id: Annotated[str | None, typer.Option(help="Your own id for the job.")] = None,
+    metadata: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A label; can be repeated.")
+    ] = None,
+    settings: Setting = None,
+    file: Annotated[Path | None, typer.Option(help="The job as JSON; options win.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what it would do.")] = False,
+    watch: Annotated[bool, typer.Option(help="Follow the job until it ends.")] = True,
+    url: options.Url = options.DEFAULT_URL,
+    json: options.Json = False,
+) -> None:
+    """Start a training job. Prints its id, then follows it; Ctrl-C leaves it running."""
+    body = job_body(
+        file=file,
+        top={
+            "dataset": dataset,
+            "architecture": architecture,
+            "model": model,
+            "optimizer": optimizer,
+            "schedule": schedule,
+            "priority": priority,
+            "client_id": client_id,
+        },
+        training={
+            "epochs": epochs,
+            "max_steps": max_steps,
+            "batch_size": batch_size,
+            "seed": seed,
+            "device": device,
+            "max_seconds": max_seconds,
+        },
+        metadata=metadata or [],
+        settings=settings or [],
+    )
+    with Client(url) as client:
+        if plan:
+            _print_plan(client.plan_job(body), json=json)
+            return
+        job = client.create_job(body)
+        if watch:
+            # The id comes first, where it is seen even if the bar is not.
+            (output.messages if json else output.results).print(job.id)
+            raise typer.Exit(watch_until_over(client, job.id, json=json))
+        if json:
+            output.print_json(job)
+        else:
+            output.results.print(job.id)
+
+
+def _print_plan(plan: Plan, *, json: bool) -> None:
+    if json:
+        output.print_json(plan)
+        return
+    output.print_fields(
+        [
+            ("parameters", f"{plan.parameters:,}"),
+            ("steps", f"{plan.steps:,} ({plan.steps_per_epoch:,} per epoch)"),
+            ("memory", output.size(plan.memory_bytes)),
+            ("checkpoint", output.size(plan.checkpoint_bytes)),
+            ("time", f"about {output.duration(plan.estimated_seconds)}"),
+        ]
+    )
+    for warning in plan.warnings:
+        output.results.print(f"[yellow]{escape(warning)}[/]", soft_wrap=True)

@@ -1,0 +1,62 @@
+"""A real service for the commands, started once, with a small model in it."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from service.cli.demo.service import ServiceProcess
+from service.client import Client
+
+Trainyard = Callable[..., subprocess.CompletedProcess[str]]
+LIMIT_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """`trainyard up` on a free port with a new SQLite file."""
+    with ServiceProcess(tmp_path_factory.mktemp("service")) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def client(running: ServiceProcess) -> Iterator[Client]:
+    """A client of the running service."""
+    with Client(running.url) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def trained(client: Client) -> str:
+    """The id of a job that has succeeded; its model is called `tiny`."""
+    job = client.create_job(
+        {
+            "model": "tiny",
+            "dataset": "eating",
+            "architecture": {"type": "rnn", "hidden_size": 8},
+            "training": {"epochs": 1},
+        }
+    )
+    ended = client.wait_for_job(job.id, deadline=LIMIT_SECONDS)
+    assert ended.status == "succeeded", ended.error
+    return job.id
+
+
+@pytest.fixture
+def trainyard(running: ServiceProcess, tmp_path: Path) -> Trainyard:
+    """Runs the command against the service, in an empty folder."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "service", *arguments],
+            cwd=tmp_path,
+            env={"TRAINYARD_URL": running.url, "COLUMNS": "160"},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_SECONDS,
+        )
+
+    return run

@@ -1,0 +1,146 @@
+"""The client commands against a real service."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from service.cli.demo.service import ServiceProcess
+from service.client import Client
+from tests.cli.conftest import LIMIT_SECONDS, Trainyard
+
+LONG = ["--dataset", "eating", "--architecture", "rnn", "--epochs", "100000"]
+
+
+def test_train_prints_the_id_first_and_the_end_against_the_baseline(trainyard: Trainyard) -> None:
+    ended = trainyard(
+        *["train", "--dataset", "eating", "--architecture", "rnn", "--model", "short"],
+        *["--set", "architecture.hidden_size=4", "--epochs", "1"],
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert lines[0].startswith("job_")
+    assert f"{lines[0]} succeeded: model short@1" in lines
+    assert any("baseline (unigram)" in line for line in lines)
+    assert any("val_loss" in line for line in lines)
+
+
+def test_train_without_watching_returns_at_once_with_json(
+    trainyard: Trainyard, client: Client
+) -> None:
+    ended = trainyard("train", *LONG, "--no-watch", "--json")
+
+    job = json.loads(ended.stdout)
+    assert ended.returncode == 0
+    assert job["status"] == "queued"
+    assert client.cancel_job(job["id"]).status in {"cancelled", "running"}
+
+
+def test_a_plan_stores_nothing(trainyard: Trainyard, client: Client) -> None:
+    before = client.list_jobs(limit=1).first_id
+
+    ended = trainyard("train", *LONG, "--plan")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "parameters" in ended.stdout
+    assert client.list_jobs(limit=1).first_id == before
+
+
+def test_wrong_fields_are_said_one_by_one(trainyard: Trainyard) -> None:
+    ended = trainyard("train", *LONG, "--set", "training.seed=-1", "--batch-size", "0")
+
+    assert ended.returncode == 1
+    assert "/training/seed" in ended.stderr
+    assert "/training/batch_size" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_watching_a_cancelled_job_ends_with_1(trainyard: Trainyard, client: Client) -> None:
+    job = client.create_job({"dataset": "eating", "architecture": "rnn"})
+    client.cancel_job(job.id)
+
+    ended = trainyard("watch", job.id)
+
+    assert ended.returncode == 1
+    assert "cancelled" in ended.stdout
+
+
+def test_interrupting_watch_leaves_the_job_running_and_says_so(
+    running: ServiceProcess, client: Client
+) -> None:
+    command = [sys.executable, "-m", "service", "train", *LONG, "--url", running.url]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        job_id = process.stdout.readline().strip()
+        process.stdout.readline()  # the bar has begun
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=LIMIT_SECONDS)
+
+    assert process.returncode == 130
+    assert f"{job_id} goes on" in said
+    assert client.get_job(job_id).status in {"queued", "running"}
+    client.cancel_job(job_id)
+    assert client.wait_for_job(job_id, deadline=LIMIT_SECONDS).status == "cancelled"
+
+
+def test_predict_prints_candidates_with_probabilities(trainyard: Trainyard, trained: str) -> None:
+    ended = trainyard("predict", "tiny", "I like eating", "zzz", "--top-k", "3")
+
+    lines = ended.stdout.splitlines()
+    assert ended.returncode == 0, ended.stderr
+    assert lines[0] == "I like eating"
+    assert all("%" in line for line in lines[1:4])
+    assert "  unknown words: zzz" in lines
+
+
+def test_predict_for_scripts_is_the_answer_of_the_service(
+    trainyard: Trainyard, trained: str
+) -> None:
+    answer = json.loads(trainyard("predict", trained, "I like", "--json").stdout)
+
+    assert len(answer["predictions"][0]["candidates"]) == 5
+
+
+def test_what_exists_is_listed_and_shown(trainyard: Trainyard, trained: str) -> None:
+    assert trained in trainyard("jobs").stdout
+    assert "succeeded" in trainyard("jobs", "show", trained).stdout
+    assert "tiny" in trainyard("models").stdout
+    assert "tiny@1" in trainyard("models", "show", "tiny").stdout
+    assert "fashion-mnist-mini" in trainyard("datasets").stdout
+    assert "sha256" in trainyard("datasets", "show", "eating").stdout
+    assert json.loads(trainyard("jobs", "--json").stdout)["object"] == "list"
+
+
+def test_a_dataset_is_added_shown_and_deleted(trainyard: Trainyard, tmp_path: Path) -> None:
+    poem = tmp_path / "poem.txt"
+    poem.write_text("roses are red\nviolets are blue\n", encoding="utf-8")
+
+    added = trainyard("datasets", "add", "poem", "--file", str(poem), "--licence", "CC0")
+    again = trainyard("datasets", "add", "poem", "--file", str(poem), "--stream")
+    deleted = trainyard("datasets", "delete", "poem")
+    gone = trainyard("datasets", "show", "poem")
+
+    assert (added.returncode, again.returncode, deleted.returncode, gone.returncode) == (0, 1, 0, 1)
+    assert "2 lines" in added.stdout
+    assert "CC0" in added.stdout
+
+
+def test_pausing_resuming_and_deleting_a_job(trainyard: Trainyard, client: Client) -> None:
+    job = client.create_job(
+        {"dataset": "eating", "architecture": "rnn", "training": {"epochs": 100_000}}
+    )
+    assert trainyard("jobs", "pause", job.id).returncode == 0
+    assert client.wait_for_job(job.id, deadline=LIMIT_SECONDS).status == "paused"
+
+    assert trainyard("jobs", "resume", job.id).returncode == 0
+    assert trainyard("jobs", "cancel", job.id).returncode == 0
+    assert client.wait_for_job(job.id, deadline=LIMIT_SECONDS).status == "cancelled"
+    assert trainyard("jobs", "delete", job.id).returncode == 0
+
+    shown = trainyard("jobs", "show", job.id)
+    assert shown.returncode == 1
+    assert job.id in shown.stderr

@@ -1,0 +1,85 @@
+"""How the command starts: at once, without torch, and with exit codes that scripts can use."""
+
+import subprocess
+import sys
+
+import pytest
+
+NOWHERE = "http://127.0.0.1:1"
+EVERYWHERE = "0.0.0.0"  # noqa: S104  refused is what is tested
+
+
+def trainyard(*arguments: str, python: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *python, "-m", "service", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["up", "--help"], ["demo", "--help"], ["jobs", "--url", NOWHERE]]
+)
+def test_client_commands_and_help_import_no_torch(arguments: list[str]) -> None:
+    imported = trainyard(*arguments, python=("-X", "importtime")).stderr
+
+    modules = {line.rsplit("|", 1)[-1].strip() for line in imported.splitlines() if "|" in line}
+    assert "service.cli.app" in modules
+    assert modules.isdisjoint({"torch", "sqlalchemy", "fastapi", "uvicorn", "numpy"})
+
+
+def test_the_package_imports_no_torch() -> None:
+    code = "import sys, service.cli, service.client; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["jobs", "list"],
+        ["jobs"],
+        ["jobs", "cancel", "job_1"],
+        ["datasets"],
+        ["models"],
+        ["watch", "job_1"],
+        ["train", "--dataset", "eating", "--architecture", "rnn"],
+        ["predict", "eating", "I like"],
+    ],
+)
+def test_no_service_is_said_in_one_sentence_and_ends_with_1(arguments: list[str]) -> None:
+    ended = trainyard(*arguments, "--url", NOWHERE)
+
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f"Error: No service answers at {NOWHERE}.")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["jobs", "show"],
+        ["train", "--epochs", "many"],
+        ["train", "--set", "nonsense"],
+        ["predict", "clothes", "nowhere.png"],
+        ["datasets", "add", "poems"],
+        ["fly"],
+        ["up", "--host", EVERYWHERE],
+        ["api", "--host", "example.org"],
+        ["migrate", "--database-url", "mysql://root:secret@yard"],
+    ],
+)
+def test_a_wrong_command_line_ends_with_2_and_no_stack_trace(arguments: list[str]) -> None:
+    ended = trainyard(*arguments)
+
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert "Traceback" not in ended.stderr
+    assert "secret" not in ended.stderr
+
+
+def test_binding_beyond_loopback_is_refused_with_the_reason() -> None:
+    assert "without keys" in trainyard("up", "--host", EVERYWHERE).stderr
