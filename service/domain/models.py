@@ -50,6 +50,16 @@ class ModelList(Outgoing):
     has_more: bool
 
 
+class ModelVersionList(Outgoing):
+    """A page of a model's versions, newest first."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelVersion]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
 class Servable(NamedTuple):
     """What a model name stands for at this moment: enough to load and to answer."""
 

@@ -63,6 +63,11 @@ class UtcDateTime(sa.TypeDecorator[datetime]):
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def moment(now: datetime) -> sa.ColumnElement[datetime]:
+    """Make a time part of an expression, where no column says how it is stored."""
+    return sa.literal(now, UtcDateTime())
+
+
 class Database:
     """One database. Opening it connects to nothing; a process that forks opens its own."""
 
