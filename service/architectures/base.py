@@ -17,7 +17,7 @@ from service.domain.shapes import ShapeKind
 ConfigT = TypeVar("ConfigT", bound=ComponentConfig)
 
 
-class ArchitectureConfig(ComponentConfig):
+class ArchitectureConfig(ComponentConfig, frozen=True):
     """The base of every architecture's options."""
 
 

@@ -14,10 +14,10 @@ from service.domain.text import ShortText
 ComponentKind = Literal["architecture", "optimizer", "schedule", "task"]
 
 
-class Component(BaseModel):
+class Component(BaseModel, frozen=True):
     """A chosen component: its type and whatever options it has."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
 
     type: ShortText
 
@@ -31,11 +31,11 @@ class Component(BaseModel):
         return cls.model_validate(config.model_dump(mode="json"))
 
 
-class ComponentConfig(Component):
+class ComponentConfig(Component, frozen=True):
     """The base of every component's own config: strict, with no field it does not know."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, validate_default=True
+        extra="forbid", strict=True, allow_inf_nan=False, validate_default=True
     )
 
 

@@ -13,11 +13,11 @@ ConfigT = TypeVar("ConfigT", bound=ComponentConfig)
 ParameterGroups = list[dict[str, Any]]
 
 
-class OptimizerConfig(ComponentConfig):
+class OptimizerConfig(ComponentConfig, frozen=True):
     """The base of every optimizer's options."""
 
 
-class ScheduleConfig(ComponentConfig):
+class ScheduleConfig(ComponentConfig, frozen=True):
     """The base of every schedule's options."""
 
 

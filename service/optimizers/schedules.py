@@ -1,0 +1,98 @@
+"""Learning-rate schedules: the factor on lr at each step, a pure function of (step, steps).
+
+`steps` is the length of the whole training; the factor of step 0 is used by the first step.
+"""
+
+import math
+from typing import Literal
+
+from pydantic import Field
+
+from service.optimizers.base import ScheduleConfig, ScheduleKind
+
+_WARMUP = "Steps in which lr rises linearly from near 0; capped at the length of the training."
+
+
+class ConstantConfig(ScheduleConfig, frozen=True):
+    """Always the same lr, after an optional warm-up."""
+
+    type: Literal["constant"] = "constant"
+    warmup_steps: int = Field(default=0, ge=0, le=10_000_000, description=_WARMUP)
+
+
+class CosineConfig(ScheduleConfig, frozen=True):
+    """Down a half cosine after the warm-up (Loshchilov and Hutter 2017, without restarts)."""
+
+    type: Literal["cosine"] = "cosine"
+    warmup_steps: int = Field(default=0, ge=0, le=10_000_000, description=_WARMUP)
+    final_factor: float = Field(
+        default=0.0, ge=0, le=1, description="Factor on lr that the end of the training reaches."
+    )
+
+
+class StepConfig(ScheduleConfig, frozen=True):
+    """Multiply lr by `gamma` at every `step_size` steps."""
+
+    type: Literal["step"] = "step"
+    step_size: int | None = Field(
+        default=None, ge=1, le=100_000_000, description="Steps; null: a third of the training."
+    )
+    gamma: float = Field(default=0.1, gt=0, le=1, description="Factor at each drop.")
+
+
+class OneCycleConfig(ScheduleConfig, frozen=True):
+    """Up to lr and down to nearly nothing, both on a half cosine (Smith and Topin 2018)."""
+
+    type: Literal["one_cycle"] = "one_cycle"
+    rise: float = Field(
+        default=0.25, gt=0, lt=1, description="Fraction of the training in which lr rises."
+    )
+    initial_factor: float = Field(default=0.04, gt=0, le=1, description="Factor at the beginning.")
+    final_factor: float = Field(default=0.0, ge=0, le=1, description="Factor at the end.")
+
+
+def constant_factor(config: ConstantConfig, step: int, steps: int) -> float:
+    """Return 1, after the warm-up."""
+    return _warmup(step, min(config.warmup_steps, steps))
+
+
+def cosine_factor(config: CosineConfig, step: int, steps: int) -> float:
+    """Rise in the warm-up, then fall to `final_factor` on a half cosine."""
+    warmup = min(config.warmup_steps, steps)
+    if step < warmup:
+        return _warmup(step, warmup)
+    return _half_cosine(1.0, config.final_factor, (step - warmup) / max(1, steps - warmup))
+
+
+def step_factor(config: StepConfig, step: int, steps: int) -> float:
+    """Fall by `gamma` at every `step_size` steps."""
+    step_size = config.step_size or max(1, math.ceil(steps / 3))
+    return config.gamma ** (step // step_size)
+
+
+def one_cycle_factor(config: OneCycleConfig, step: int, steps: int) -> float:
+    """Rise to 1 in the first part of the training, fall to `final_factor` in the rest."""
+    peak = config.rise * steps
+    if step < peak:
+        return _half_cosine(config.initial_factor, 1.0, step / peak)
+    return _half_cosine(1.0, config.final_factor, (step - peak) / max(1.0, steps - peak))
+
+
+def _warmup(step: int, warmup: int) -> float:
+    return min(1.0, (step + 1) / (warmup + 1))
+
+
+def _half_cosine(start: float, end: float, fraction: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(1.0, fraction))) / 2
+
+
+CONSTANT = ScheduleKind(
+    config=ConstantConfig, factor=constant_factor, summary="The same lr all the time."
+)
+COSINE = ScheduleKind(
+    config=CosineConfig, factor=cosine_factor, summary="A half cosine down, after a warm-up."
+)
+STEP = ScheduleKind(config=StepConfig, factor=step_factor, summary="Drops at equal distances.")
+ONE_CYCLE = ScheduleKind(
+    config=OneCycleConfig, factor=one_cycle_factor, summary="Up and down once, on half cosines."
+)
