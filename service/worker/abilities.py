@@ -1,0 +1,21 @@
+"""What goes between a worker and its children. Without torch, which a worker never imports."""
+
+from typing import NamedTuple
+
+from service.domain.jobs import Claim
+
+
+class Abilities(NamedTuple):
+    """What jobs this machine can run: found out in a child, for asking CUDA spoils a process."""
+
+    devices: list[str]
+    components: list[str]
+
+
+class Work(NamedTuple):
+    """What a child is given: nothing that belongs to a process."""
+
+    claim: Claim
+    database_url: str
+    threads: int
+    log_level: int

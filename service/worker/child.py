@@ -1,0 +1,98 @@
+"""A job's own process: whatever happens to it, the worker and the other jobs go on.
+
+It begins as a fork of the warm server, runs the runner of the job's kind, and ends the job in one
+transaction. If it cannot even do that, the worker sees it die and takes care.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.catalogue import Catalogue
+from service.domain.jobs import Claim, JobKind
+from service.domain.ports import Command
+from service.store import claims as claim_store
+from service.store.engine import Database, database_now
+from service.store.errors import DatabaseBusy, LeaseLost
+from service.training.device import available_devices
+from service.worker.abilities import Abilities, Work
+from service.worker.failures import job_error
+from service.worker.orders import Inbox
+from service.worker.runners import train
+from service.worker.runners.base import Run
+
+logger = logging.getLogger(__name__)
+
+LOWEST_PRIORITY = 19
+FIRST_VICTIM = "1000"
+RUNNERS: Mapping[JobKind, Callable[[Run], None]] = {"train": train.run}
+
+
+def main(work: Work, orders: "Connection[Command | None]") -> None:
+    """Run a claimed job to its end, or until the worker orders otherwise."""
+    _log_to_stderr(work.log_level)
+    inbox = Inbox(orders)
+    step_back()
+    database = Database.open(work.database_url, pool_size=2)
+    try:
+        run_job(work, database, inbox.command)
+    finally:
+        database.dispose()
+
+
+def run_job(work: Work, database: Database, command: Callable[[], Command | None]) -> None:
+    """Run the job; end it as failed, in plain words, when the runner raises."""
+    claim = work.claim
+    logger.info("%s: attempt %d begins in process %d", claim.job_id, claim.attempt, os.getpid())
+    try:
+        run = Run(claim, database, Catalogue.installed(), work.threads, command)
+        RUNNERS[claim.kind](run)
+    except LeaseLost:
+        logger.warning("%s: the lease is lost, another worker may have the job", claim.job_id)
+    except (DatabaseBusy, SQLAlchemyError):
+        # Not the job's fault: die, and be tried again from the newest checkpoint.
+        logger.exception("%s: the database failed", claim.job_id)
+        sys.exit(os.EX_TEMPFAIL)
+    except Exception as error:
+        logger.exception("%s: failed", claim.job_id)
+        _fail(database, claim, error)
+
+
+def report_abilities(answer: "Connection[Abilities]", orders: "Connection[Command | None]") -> None:
+    """Say what this machine has; runs in a child of its own, which also warms the server up."""
+    orders.close()
+    answer.send(Abilities(available_devices(), Catalogue.installed().components()))
+    answer.close()
+
+
+def step_back() -> None:
+    """Leave the processor and the memory to the service: predictions must stay quick.
+
+    All of it is best effort; a container may forbid it.
+    """
+    with suppress(OSError):
+        os.setsid()  # a session of its own has an autogroup of its own, where nice counts
+    with suppress(OSError):
+        os.nice(LOWEST_PRIORITY)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(LOWEST_PRIORITY), encoding="ascii")
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(FIRST_VICTIM, encoding="ascii")
+
+
+def _fail(database: Database, claim: Claim, error: Exception) -> None:
+    try:
+        with database.begin() as session:
+            claim_store.fail(session, claim.lease, job_error(error), now=database_now(session))
+    except LeaseLost:
+        logger.warning("%s: the lease is lost, the failure is not noted", claim.job_id)
+
+
+def _log_to_stderr(level: int) -> None:
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

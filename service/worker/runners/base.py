@@ -1,0 +1,19 @@
+"""What a runner is handed: a claimed job and the means to run it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from service.catalogue import Catalogue
+from service.domain.jobs import Claim
+from service.domain.ports import Command
+from service.store.engine import Database
+
+
+class Run(NamedTuple):
+    """One attempt at one job. `threads` is the most the job may use; `command` never waits."""
+
+    claim: Claim
+    database: Database
+    catalogue: Catalogue
+    threads: int
+    command: Callable[[], Command | None]

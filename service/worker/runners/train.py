@@ -1,0 +1,68 @@
+"""Run one training job: build its parts, go on from its newest checkpoint, end it.
+
+Jobs end in one transaction under the lease; if another worker has the job by then, nothing of this
+attempt is written.
+"""
+
+from collections.abc import Mapping
+
+import torch
+
+from service.datasets import registry
+from service.domain.jobs import JobStatus
+from service.domain.ports import Command
+from service.store import checkpoints as checkpoint_store
+from service.store import claims as claim_store
+from service.store import datasets as dataset_store
+from service.store import metrics as metric_store
+from service.store.blobs import DatabaseBlobs
+from service.store.engine import database_now
+from service.store.recorder import DatabaseRecorder
+from service.training import device as devices
+from service.training.loop import train
+from service.worker.runners.base import Run
+
+RELEASED: Mapping[Command, JobStatus] = {
+    "cancel": "cancelled",
+    "pause": "paused",
+    "drain": "queued",
+}
+
+
+def run(attempt: Run) -> None:
+    """Train until the end or an order. Raises LeaseLost when another worker has the job."""
+    claim, spec = attempt.claim, attempt.claim.spec
+    source = DatabaseBlobs(attempt.database)
+    with attempt.database.read() as session:
+        facts = dataset_store.get_facts_by_id(session, spec.dataset.id)
+    torch.set_num_threads(attempt.threads)
+    trainable = attempt.catalogue.build(spec, registry.load(facts, source))
+    # Only now: whatever was computed before did not need to be exact, what follows does.
+    torch.set_num_threads(devices.choose_threads(trainable.model, attempt.threads))
+    recorder = DatabaseRecorder(attempt.database, claim, attempt.command)
+    outcome = train(
+        trainable,
+        spec,
+        recorder,
+        device=devices.choose_device(spec.training.device),
+        resume=_resume(attempt, source),
+    )
+    recorder.flush()
+    with attempt.database.begin() as session:
+        now = database_now(session)
+        if outcome.how == "finished":
+            baseline, reason = trainable.baseline, outcome.reason
+            claim_store.succeed(session, claim.lease, baseline=baseline, reason=reason, now=now)
+        else:
+            claim_store.release(session, claim.lease, status=RELEASED[outcome.how], now=now)
+
+
+def _resume(attempt: Run, source: DatabaseBlobs) -> tuple[bytes, bytes] | None:
+    """Return the newest checkpoint's two files, and forget all metrics that lie past it."""
+    with attempt.database.begin() as session:
+        point = checkpoint_store.newest_for_resume(session, attempt.claim.job_id)
+        after = -1 if point is None else point.step
+        metric_store.delete_after(session, attempt.claim.lease, after)
+    if point is None:
+        return None
+    return source.read(point.weights_sha256), source.read(point.state_blob_sha256)
