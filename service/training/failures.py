@@ -31,7 +31,8 @@ class LossNotFinite(TrainingFailed):
         what = "gradient norm" if math.isfinite(loss) else "loss"
         value = gradient_norm if math.isfinite(loss) else loss
         message = f"The {what} became {value} at step {step} with a learning rate of {lr:g}."
-        hint = f"Try a learning rate of {base_lr / 10:.1g}, or set training.gradient_clip to 1.0."
+        smaller = float(f"{base_lr / 10:.1g}")
+        hint = f"Try a learning rate of {smaller:g}, or set training.gradient_clip to 1.0."
         super().__init__(JobError(code="loss_not_finite", message=message, hint=hint))
 
 

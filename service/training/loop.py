@@ -73,7 +73,7 @@ def train(
     info = devices.run_info(device, spec.training.precision, state.model)
     recorder.started(info, trainable.task.preparation())
     batches = trainable.train.steps_per_epoch(spec.training.batch_size)
-    length = Length(batches, trainable.steps, trainable.epochs)
+    length = Length(batches, trainable.steps, spec.training.epochs)
     reports = Reports(recorder, state.cursor, length, clock=clock)
     run = _Run(trainable, spec, recorder, state, reports, batches)
     time_left = math.inf if spec.training.max_seconds is None else spec.training.max_seconds
@@ -111,9 +111,9 @@ def begin(
     """Make the state before the first step, or the one that a checkpoint holds."""
     devices.make_deterministic(device)
     memory_format = devices.choose_memory_format(trainable.model, device)
-    model = trainable.model.to(device=device).to(memory_format=memory_format)
+    devices.place(trainable.model, device, memory_format)
     state = TrainingState(
-        model=model.train(),
+        model=trainable.model.train(),
         optimizer=trainable.optimizer,
         schedule=trainable.schedule,
         device=device,

@@ -1,0 +1,141 @@
+"""A prediction goes from a name in the database to probabilities."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+import torch
+
+from service.catalogue import Catalogue
+from service.datasets import registry
+from service.domain.datasets import TextDatasetSpec
+from service.domain.jobs import Claim, NewJob
+from service.domain.predictions import PredictResponse, TokenCandidate
+from service.domain.problems import Invalid
+from service.prediction.engine import Predictor
+from service.store import claims, datasets, jobs
+from service.store.blobs import DatabaseBlobs
+from service.store.engine import Database, database_now
+from service.store.errors import ModelNotFound
+from service.store.recorder import DatabaseRecorder
+from service.training.loop import train
+
+CATALOGUE = Catalogue.installed()
+TEXT = "\n".join(
+    f"{who} like eating {food} with {other}"
+    for who in ("I", "you", "we")
+    for food in ("rice", "soup", "bread")
+    for other in ("tea", "milk", "water")
+).encode()
+
+
+def a_trained_model(database: Database, name: str = "eating", **training: Any) -> Claim:
+    """Train a small RNN as a worker does, and make a model version of it."""
+    spec = TextDatasetSpec(name="small", type="text")
+    new = registry.take_in(spec, {"file": BytesIO(TEXT)}, DatabaseBlobs(database))
+    with database.begin() as session:
+        datasets.add_dataset(session, new, now=database_now(session))
+        facts = datasets.get_facts(session, new.name)
+        request = CATALOGUE.job_request.model_validate(
+            {
+                "model": name,
+                "dataset": {"name": "small"},
+                "architecture": {"type": "rnn", "hidden_size": 16},
+                "optimizer": {"type": "adam", "lr": 0.02},
+                "training": {"epochs": 15, "batch_size": 8, "device": "cpu", **training},
+            }
+        )
+        resolved = CATALOGUE.resolve(request, facts)
+        jobs.enqueue(session, NewJob(spec=resolved), now=database_now(session))
+        claim = claims.claim(
+            session,
+            worker_id="wrk_1",
+            devices=["cpu"],
+            components=CATALOGUE.components(),
+            lease_for=timedelta(hours=1),
+            now=database_now(session),
+        )
+    assert claim is not None
+    trainable = CATALOGUE.build(resolved, registry.load(facts, DatabaseBlobs(database)))
+    recorder = DatabaseRecorder(database, claim, lambda: None)
+    train(trainable, resolved, recorder, device=torch.device("cpu"))
+    with database.begin() as session:
+        claims.succeed(session, claim.lease, baseline=trainable.baseline, now=database_now(session))
+    return claim
+
+
+def predict(predictor: Predictor, reference: str, *inputs: Any, top_k: int = 3) -> PredictResponse:
+    return predictor.predict(reference, list(inputs), top_k=top_k, special_tokens=False)
+
+
+def words(answer: PredictResponse, index: int = 0) -> list[str]:
+    candidates = answer.predictions[index].candidates
+    return [each.token for each in candidates if isinstance(each, TokenCandidate)]
+
+
+def test_a_model_answers_by_each_of_its_names(database: Database) -> None:
+    job_id = a_trained_model(database).job_id
+    predictor = Predictor(database, CATALOGUE, memory_bytes=1 << 20)
+
+    answer = predict(predictor, "eating", "I like eating")
+
+    assert set(words(answer)) == {"rice", "soup", "bread"}
+    assert (answer.model, answer.version, answer.task) == ("eating", 1, "next_word")
+    assert answer.timings.batch_size == 1
+    for reference in ("eating@1", job_id, f"{job_id}@best", str(answer.checkpoint)):
+        assert predict(predictor, reference, "I like eating").predictions == answer.predictions
+
+
+def test_an_answer_does_not_depend_on_what_was_asked_beside_it(database: Database) -> None:
+    a_trained_model(database)
+    predictor = Predictor(database, CATALOGUE, memory_bytes=1 << 20)
+
+    together = predict(predictor, "eating", "I like eating", "you", "we like eating rice with")
+    alone = predict(predictor, "eating", "we like eating rice with")
+
+    assert set(words(together, 2)) == {"tea", "milk", "water"}
+    for one, other in zip(
+        together.predictions[2].candidates, alone.predictions[0].candidates, strict=True
+    ):
+        assert one.probability == pytest.approx(other.probability, abs=1e-6)
+
+
+def test_a_newer_version_is_served_at_once(sqlite_database: Database) -> None:
+    predictor = Predictor(sqlite_database, CATALOGUE, memory_bytes=1 << 20)
+    a_trained_model(sqlite_database)
+    first = predict(predictor, "eating", "I like")
+
+    a_trained_model(sqlite_database, seed=1)
+
+    assert (first.version, predict(predictor, "eating", "I like").version) == (1, 2)
+
+
+def test_a_model_larger_than_the_budget_is_served_all_the_same(sqlite_database: Database) -> None:
+    a_trained_model(sqlite_database)
+    predictor = Predictor(sqlite_database, CATALOGUE, memory_bytes=1)
+
+    assert len(words(predict(predictor, "eating", "I like eating"))) == 3
+
+
+def test_many_threads_get_the_same_answer(sqlite_database: Database) -> None:
+    a_trained_model(sqlite_database)
+    predictor = Predictor(sqlite_database, CATALOGUE, memory_bytes=1 << 20)
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(predict, predictor, "eating", "I like") for _ in range(32)]
+        answers = [each.result(60) for each in asked]
+
+    assert all(answer.predictions == answers[0].predictions for answer in answers)
+
+
+def test_unknown_models_and_wrong_inputs_are_problems(sqlite_database: Database) -> None:
+    a_trained_model(sqlite_database)
+    predictor = Predictor(sqlite_database, CATALOGUE, memory_bytes=1 << 20)
+
+    with pytest.raises(ModelNotFound):
+        predict(predictor, "eatinf", "I like")
+    with pytest.raises(Invalid) as caught:
+        predict(predictor, "eating", 3)
+    assert caught.value.errors[0].pointer.startswith("/inputs/0")
