@@ -203,7 +203,11 @@ def _describe(kind: str, wrong: ErrorDetails) -> str:
     context = wrong.get("ctx", {})
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"{words} {context[key]}"
+        return (
+            f"{words} {context[key]:g}"
+            if isinstance(context[key], float)
+            else f"{words} {context[key]}"
+        )
     if kind in _LENGTHS:
         key, words = _LENGTHS[kind]
         return words.format(context[key])

@@ -118,6 +118,7 @@ class TaskKind(Generic[OptionsT]):
     data: str  # the type of facts it learns from: "text", "idx"
     options: type[OptionsT]
     best_metric: str  # smaller is better if it ends in loss or perplexity
+    metrics: tuple[str, ...] = ("val_loss",)  # what `evaluate` returns, all of it
     shape: Callable[[Any, OptionsT], Shape]
     steps_per_epoch: Callable[[Any, OptionsT, int], int]
     prepare: Callable[[Data, OptionsT], Prepared]

@@ -1,0 +1,93 @@
+"""Building the parts of a training from a resolved spec and its data."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from service.catalogue.discovery import Installed
+from service.catalogue.resolving import read_config, task_options
+from service.datasets.base import Data
+from service.domain.components import Component
+from service.domain.jobs import Baseline, JobSpec
+from service.domain.shapes import Shape
+from service.optimizers.base import parameter_groups
+from service.tasks.base import Examples, Task
+
+
+class Trainable(NamedTuple):
+    """Everything the training loop works on, on the CPU and before the first step."""
+
+    task: Task
+    train: Examples
+    validation: Examples
+    baseline: Baseline
+    model: nn.Module
+    optimizer: Optimizer
+    schedule: LambdaLR
+    full_batch: bool
+    steps_per_epoch: int
+    steps: int
+    epochs: int
+
+
+def build(installed: Installed, spec: JobSpec, data: Data) -> Trainable:
+    """Prepare the data and build model, optimizer and schedule; the seed fixes the weights."""
+    task_kind = installed.tasks[spec.task]
+    prepared = task_kind.prepare(data, task_options(task_kind, spec))
+    model = seeded_model(installed, spec.architecture, prepared.task.shape, spec.training.seed)
+    full_batch = installed.optimizers[spec.optimizer.type].full_batch
+    batches = prepared.train.steps_per_epoch(spec.training.batch_size)
+    steps_per_epoch = 1 if full_batch else batches
+    steps = spec.training.max_steps or (spec.training.epochs or 1) * steps_per_epoch
+    optimizer = _optimizer(installed, spec.optimizer, model)
+    return Trainable(
+        task=prepared.task,
+        train=prepared.train,
+        validation=prepared.validation,
+        baseline=prepared.baseline,
+        model=model,
+        optimizer=optimizer,
+        schedule=_schedule(installed, spec.schedule, optimizer, steps),
+        full_batch=full_batch,
+        steps_per_epoch=steps_per_epoch,
+        steps=steps,
+        epochs=-(-steps // steps_per_epoch),
+    )
+
+
+def build_model(installed: Installed, architecture: Component, shape: Shape) -> nn.Module:
+    """Build a model; its weights are drawn from the global generator."""
+    config = read_config(installed.architectures, architecture, "/architecture")
+    return installed.architectures[architecture.type].build(config, shape)
+
+
+def seeded_model(
+    installed: Installed, architecture: Component, shape: Shape, seed: int
+) -> nn.Module:
+    """Build a model whose weights are a function of the seed; the global generator is untouched."""
+    # devices=[]: weights are drawn on the CPU, wherever they train later.
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
+        torch.default_generator.manual_seed(seed)
+        return build_model(installed, architecture, shape)
+
+
+def _optimizer(installed: Installed, component: Component, model: nn.Module) -> Optimizer:
+    config = read_config(installed.optimizers, component, "/optimizer")
+    weight_decay = float(getattr(config, "weight_decay", 0.0))
+    groups = parameter_groups(model, weight_decay=weight_decay)
+    return installed.optimizers[component.type].build(config, groups)
+
+
+def _schedule(
+    installed: Installed, component: Component, optimizer: Optimizer, steps: int
+) -> LambdaLR:
+    kind: Any = installed.schedules[component.type]
+    config = read_config(installed.schedules, component, "/schedule")
+
+    def factor(step: int) -> float:
+        return kind.factor(config, step, steps)
+
+    return LambdaLR(optimizer, factor)

@@ -1,0 +1,99 @@
+"""The catalogue: one object that knows all components, made once per process."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, JsonValue
+from torch import nn
+
+from service.catalogue import building, planning, resolving
+from service.catalogue.building import Trainable
+from service.catalogue.discovery import Installed, discover
+from service.catalogue.requests import job_request_model
+from service.datasets.base import Data
+from service.domain.components import Component, ComponentInfo, ComponentKind
+from service.domain.datasets import DatasetFacts
+from service.domain.jobs import JobSpec, Plan
+from service.domain.requests import JobRequest
+from service.domain.shapes import Shape
+from service.tasks.base import Task
+
+MAX_PARAMETERS = 10**9
+
+
+class Catalogue:
+    """What is installed. Give it other components than the installed ones in a test."""
+
+    def __init__(self, installed: Installed, *, max_parameters: int = MAX_PARAMETERS) -> None:
+        self._installed = installed
+        self._max_parameters = max_parameters
+        self.job_request: type[JobRequest] = job_request_model(installed)
+
+    @classmethod
+    def installed(cls, *, max_parameters: int = MAX_PARAMETERS) -> Self:
+        """Find all components of this environment; a model beyond `max_parameters` is refused."""
+        return cls(discover(), max_parameters=max_parameters)
+
+    def resolve(self, request: JobRequest, facts: DatasetFacts) -> JobSpec:
+        """Fill in every default. Raises Invalid with a pointer to what does not go together."""
+        return resolving.resolve(
+            self._installed, request, facts, max_parameters=self._max_parameters
+        )
+
+    def plan(self, spec: JobSpec, facts: DatasetFacts) -> Plan:
+        """Say what a resolved job would cost."""
+        return planning.plan(self._installed, spec, facts)
+
+    def build(self, spec: JobSpec, data: Data) -> Trainable:
+        """Build everything the training loop works on."""
+        return building.build(self._installed, spec, data)
+
+    def restore(self, task: str, preparation: bytes) -> Task:
+        """Make a task again of what it had prepared. Raises KeyError when it is not installed."""
+        return self._installed.tasks[task].restore(preparation)
+
+    def build_model(self, architecture: Component, shape: Shape) -> nn.Module:
+        """Build a model to load weights into."""
+        return building.seeded_model(self._installed, architecture, shape, seed=0)
+
+    def components(self) -> list[str]:
+        """Name everything installed as `kind:type`, as a worker reports it."""
+        return [f"{kind}:{name}" for kind in _KINDS for name in self._kinds(kind)]
+
+    def infos(self, kind: ComponentKind) -> list[ComponentInfo]:
+        """Describe the installed components of one kind, sorted by type."""
+        return [_info(kind, name, part) for name, part in self._kinds(kind).items()]
+
+    def examples(self) -> dict[str, dict[str, JsonValue]]:
+        """Return a worked request for each architecture."""
+        return {name: part.example for name, part in self._installed.architectures.items()}
+
+    def _kinds(self, kind: ComponentKind) -> Mapping[str, Any]:
+        kinds: Mapping[ComponentKind, Mapping[str, Any]] = {
+            "architecture": self._installed.architectures,
+            "optimizer": self._installed.optimizers,
+            "schedule": self._installed.schedules,
+            "task": self._installed.tasks,
+        }
+        return kinds[kind]
+
+
+_KINDS: tuple[ComponentKind, ...] = ("architecture", "optimizer", "schedule", "task")
+
+
+def _info(kind: ComponentKind, name: str, part: Any) -> ComponentInfo:
+    options: type[BaseModel] = part.options if kind == "task" else part.config
+    fits: list[str] = []
+    if kind == "architecture":
+        fits = list(part.fits)
+    elif kind == "task":
+        fits = [part.data]
+    return ComponentInfo(
+        kind=kind,
+        type=name,
+        summary=part.summary,
+        fits=fits,
+        # Not validated: another package's options may have some that must be given.
+        defaults=options.model_construct().model_dump(mode="json", warnings=False),
+        json_schema=options.model_json_schema(),
+    )
