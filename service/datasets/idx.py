@@ -1,8 +1,8 @@
-"""IDX, the format of MNIST: labelled images, plain or gzip, checked byte by byte when they come in.
+"""IDX, the format of MNIST: labelled images, plain or gzip, checked when they come in.
 
-Two zero bytes, the type (8: unsigned byte), the number of dimensions, each dimension as a big-endian
-32-bit number, then the values (Y. LeCun, "The MNIST database"). Images are (count, height, width) or
-(count, height, width, channels); what is decompressed is bounded before it is read.
+Two zero bytes, the type (8: unsigned byte), the number of dimensions, each dimension as a
+big-endian 32-bit number, then the values (Y. LeCun, "The MNIST database"). Images are (count,
+height, width) or (count, height, width, channels). What is decompressed is bounded beforehand.
 """
 
 import gzip
@@ -28,7 +28,7 @@ _CHUNK = 1 << 20
 
 
 class _Images(NamedTuple):
-    count: int
+    examples: int
     height: int
     width: int
     channels: int
@@ -49,12 +49,12 @@ def check(
     _refuse_missing(files)
     budget = _Budget(max_decoded_bytes)
     train = _check_images("images", files, budget)
-    labels = _check_labels("labels", files, budget, train.count)
+    labels = _check_labels("labels", files, budget, train.examples)
     test = _Images(0, *train[1:])
     test_labels = np.zeros(0, dtype=np.int64)
     if "test_images" in files:
         test = _check_images("test_images", files, budget)
-        test_labels = _check_labels("test_labels", files, budget, test.count)
+        test_labels = _check_labels("test_labels", files, budget, test.examples)
         if test[1:] != train[1:]:
             detail = f"are {_size(test)}, the images to learn from {_size(train)}; make them equal"
             raise invalid_field("/test_images", detail)
@@ -68,8 +68,8 @@ def check(
         height=train.height,
         width=train.width,
         classes=classes,
-        examples=train.count,
-        test_examples=test.count,
+        examples=train.examples,
+        test_examples=test.examples,
         examples_per_class=per_class.tolist(),
     )
 
@@ -103,7 +103,9 @@ class _Budget:
     def take(self, role: str, amount: int) -> None:
         """Take so many bytes, before they are read. Raises TooLarge."""
         if amount > self.left:
-            detail = f"the dataset decodes to more than {self._allowed:,} bytes; send fewer examples"
+            detail = (
+                f"the dataset decodes to more than {self._allowed:,} bytes; send fewer examples"
+            )
             errors = [FieldError(pointer=f"/{role}", detail=detail)]
             raise TooLarge(f"With the file {role}, {detail}.", errors=errors)
         self.left -= amount
@@ -123,7 +125,9 @@ def _refuse_missing(files: Mapping[str, BinaryIO]) -> None:
         ),
     ]
     if errors:
-        raise Invalid(f"The files do not fit: {errors[0].pointer} {errors[0].detail}.", errors=errors)
+        raise Invalid(
+            f"The files do not fit: {errors[0].pointer} {errors[0].detail}.", errors=errors
+        )
 
 
 def _check_images(role: str, files: Mapping[str, BinaryIO], budget: _Budget) -> _Images:
@@ -151,7 +155,9 @@ def _check_labels(
         raise invalid_field(f"/{role}", detail)
     if opened.values != images:
         more = "more" if opened.values > images else "fewer"
-        detail = f"are {more} than the images ({opened.values:,} and {images:,}); send one per image"
+        detail = (
+            f"are {more} than the images ({opened.values:,} and {images:,}); send one per image"
+        )
         raise invalid_field(f"/{role}", detail)
     values = b"".join(_read_values(role, opened, keep=True))
     return np.frombuffer(values, dtype=np.uint8).astype(np.int64)

@@ -1,4 +1,4 @@
-"""All kinds of data in one place: check what comes in, load what is stored, list what is built in."""
+"""All kinds of data in one place: check what comes in, load what is stored, list what we ship."""
 
 import hashlib
 import json
@@ -49,7 +49,9 @@ def check(
     if "file" not in files:
         errors.append(FieldError(pointer="/file", detail="is missing; add the text as this file"))
     if errors:
-        raise Invalid(f"The files do not fit: {errors[0].pointer} {errors[0].detail}.", errors=errors)
+        raise Invalid(
+            f"The files do not fit: {errors[0].pointer} {errors[0].detail}.", errors=errors
+        )
     content = files["file"]
     beginning = content.tell()
     if content.seek(0, 2) - beginning > max_decoded_bytes:

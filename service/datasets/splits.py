@@ -35,9 +35,7 @@ def validation_lines(corpus: Corpus, fraction: float) -> NDArray[np.bool_]:
     return np.array([key in chosen for key in keys], dtype=np.bool_)
 
 
-def training_words(
-    corpus: Corpus, sequences: SequenceUnit, fraction: float
-) -> NDArray[np.bool_]:
+def training_words(corpus: Corpus, sequences: SequenceUnit, fraction: float) -> NDArray[np.bool_]:
     """Mark the words of the training part, the ones a vocabulary is made of."""
     lengths = np.diff(corpus.starts)
     if sequences == "lines":

@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from service.datasets.base import TextData
 from service.datasets import splits
+from service.datasets.base import TextData
 from service.datasets.splits import VALIDATION_FRACTION, training_words
 from service.datasets.words import DEFAULT_MAX_VOCABULARY, Corpus, vocabulary_size
 from service.domain.datasets import SequenceUnit, TextDatasetSpec, TextFacts
@@ -41,9 +41,7 @@ def check(content: BinaryIO, spec: TextDatasetSpec) -> TextFacts:
         words=len(corpus.ids),
         distinct_words=len(corpus.words),
         vocabulary_sizes=[
-            vocabulary_size(
-                corpus.words, counts, min_count=least, maximum=DEFAULT_MAX_VOCABULARY
-            )
+            vocabulary_size(corpus.words, counts, min_count=least, maximum=DEFAULT_MAX_VOCABULARY)
             for least in range(1, MIN_COUNTS + 1)
         ],
         training_examples=_training_examples(corpus, spec.sequences),

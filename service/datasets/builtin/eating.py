@@ -1,7 +1,7 @@
 """What people like to eat, in English and Korean: sentences of a small grammar of our own.
 
-A sentence stands as often as its food is eaten at that meal, so "I like eating …" has a distribution
-that a model can learn and a reader can check. The order is fixed by a hash.
+A sentence stands as often as its food is eaten at that meal, so "I like eating …" has a
+distribution that a model can learn and a reader can check. The order is fixed by a hash.
 """
 
 import hashlib

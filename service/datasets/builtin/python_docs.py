@@ -21,7 +21,9 @@ _PARAGRAPH_BREAK = re.compile(r"\n\s*\n")
 _RULE = re.compile(r"[*=\-~^#\"+|:. ]*")  # an underline or an edge of a table
 _MARKUP = re.compile(r"(?<![\w*])\*{1,2}(?=\w)|(?<=[\w:.)])\*{1,2}(?![\w*])|[\"`|]")  # *name*, "x"
 _BULLET = re.compile(r"^(?:\*|\d+\.|\[\d+\]) ")
-_CODE = re.compile(r"::=|>>>|^\s*(?:def|class|import|print|while|if|for|try|return)\b.*[:)]$", re.M)
+_CODE = re.compile(
+    r"::=|>>>|^\s*(?:def|class|import|print|while|if|for|try|return)\b.*[:)]$", re.MULTILINE
+)
 
 
 def _files() -> Mapping[str, bytes]:

@@ -1,0 +1,83 @@
+"""A picture file becomes pixels, by one documented rule.
+
+The first frame is turned as its EXIF orientation says, laid on black where it is transparent, made
+grey (1 channel) or RGB (3) as the model wants, and stretched to the model's height and width with
+Pillow's bilinear filter, which smooths when it shrinks. Grey values of 16 bits keep their upper 8.
+"""
+
+import struct
+import warnings
+import zlib
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from service.domain.problems import Invalid, invalid_field
+
+MAX_PIXELS = 50_000_000
+"""More are refused by the header, before anything is decoded."""
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+
+_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+# What Pillow's decoders raise for damaged files; there is no common base class.
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    SyntaxError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def read(
+    content: bytes, *, channels: int, height: int, width: int, pointer: str = "/inputs/0"
+) -> NDArray[np.uint8]:
+    """Return the pixels (channels, height, width). Raises Invalid for what is no picture."""
+    with warnings.catch_warnings():
+        # Its own limit of pixels lies above ours, and damaged metadata is no matter of ours.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(BytesIO(content), formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise _too_many_pixels(pointer)
+                pixels = _pixels(image, _MODES[channels], height, width)
+        except _DAMAGED:
+            kinds = ", ".join(FORMATS[:-1])
+            detail = (
+                f"is no picture that can be decoded; send a whole {kinds} or {FORMATS[-1]} file"
+            )
+            raise invalid_field(pointer, detail) from None
+    return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
+
+
+def _too_many_pixels(pointer: str) -> Invalid:
+    detail = f"has more than {MAX_PIXELS // 1_000_000} million pixels; send a smaller picture"
+    return invalid_field(pointer, detail)
+
+
+def _pixels(image: Image.Image, mode: str, height: int, width: int) -> NDArray[np.uint8]:
+    picture = ImageOps.exif_transpose(image)
+    if picture.mode.startswith("I"):
+        # Pillow's convert() would cap 16-bit values at 255: a white picture.
+        upper = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255)
+        picture = Image.fromarray(upper.astype(np.uint8))
+    if picture.has_transparency_data and mode in {"L", "RGB"}:
+        picture = picture.convert("RGBA")
+        black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
+        picture = Image.alpha_composite(black, picture)
+    picture = picture.convert(mode)
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(picture, dtype=np.uint8)

@@ -1,0 +1,240 @@
+"""Image classification: which of the classes does an image show?
+
+Pixels stay bytes until they are on the device; there they are normalised by the mean and standard
+deviation of each channel over the training images. The baseline always guesses the class seen most.
+"""
+
+# pyright: reportUnknownMemberType=false
+# torch leaves from_numpy untyped.
+
+import json
+from collections.abc import Iterator, Sequence
+from math import ceil
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from service.datasets import splits
+from service.datasets.base import ImageData
+from service.domain.datasets import ImageFacts
+from service.domain.jobs import Baseline
+from service.domain.predictions import Input, LabelCandidate, Prediction
+from service.domain.shapes import ImageShape
+from service.tasks.base import Batch, Encoded, Prepared, TaskKind, TaskOptions
+from service.tasks.candidates import most_probable
+from service.tasks.image_inputs import read_images
+from service.tasks.order import EpochOrder
+
+_INFER_AT_ONCE = 256
+
+
+class ImageOptions(TaskOptions):
+    """What can be chosen about the images of a job."""
+
+    validation_fraction: float = Field(
+        default=splits.VALIDATION_FRACTION,
+        gt=0,
+        lt=1,
+        description="Part of each class held out; not used where the dataset has test files.",
+    )
+
+
+class ImageExamples:
+    """Images (count, channels, height, width) as bytes, and their labels."""
+
+    def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+        # Stored files are read-only buffers; torch wants memory of its own.
+        self._images = torch.from_numpy(np.array(images))
+        self._labels = torch.from_numpy(np.array(labels))
+        self._order = EpochOrder(len(labels))
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Count the batches of one epoch."""
+        return ceil(len(self._labels) / batch_size)
+
+    def batch(self, *, epoch: int, position: int, batch_size: int, seed: int) -> Batch:
+        """Make batch `position` of an epoch."""
+        chosen = self._order.batch(epoch=epoch, position=position, batch_size=batch_size, seed=seed)
+        return Batch(self._images[chosen], self._labels[chosen], len(chosen))
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Iterate over all images as they stand in the file."""
+        for first in range(0, len(self._labels), batch_size):
+            labels = self._labels[first : first + batch_size]
+            yield Batch(self._images[first : first + batch_size], labels, len(labels))
+
+
+class ImageClassification:
+    """The task with its classes and the normalisation of its pixels."""
+
+    def __init__(
+        self, shape: ImageShape, classes: list[str], mean: list[float], deviation: list[float]
+    ) -> None:
+        self.shape = shape
+        self._classes = classes
+        self._mean = mean
+        self._deviation = deviation
+
+    def preparation(self) -> bytes:
+        """Return shape, classes and normalisation as JSON."""
+        prepared = {
+            "shape": self.shape.model_dump(),
+            "classes": self._classes,
+            "mean": self._mean,
+            "standard_deviation": self._deviation,
+        }
+        return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the mean cross-entropy over the images; there is no state to carry."""
+        del carry
+        return functional.cross_entropy(self._logits(model, batch.inputs), batch.targets), None
+
+    def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
+        """Return the mean loss and the share of right answers."""
+        totals = torch.zeros(2, dtype=torch.float64)
+        count = 0
+        with torch.inference_mode():
+            for batch in batches:
+                logits = self._logits(model, batch.inputs)
+                loss = functional.cross_entropy(logits, batch.targets, reduction="sum")
+                hits = (logits.argmax(dim=-1) == batch.targets).sum()
+                added = torch.stack([loss.double(), hits.double()])
+                totals = totals.to(added.device) + added
+                count += batch.weight
+        loss, hits = totals / max(count, 1)
+        return {"val_loss": loss.item(), "val_accuracy": hits.item()}
+
+    def encode(self, inputs: Sequence[Input]) -> Encoded:
+        """Make pixels of what a client sent."""
+        images = read_images(inputs, self.shape)
+        return Encoded(
+            tensor=torch.from_numpy(images),
+            lengths=[1] * len(images),
+            unknown=[[] for _ in images],
+            warnings=[[] for _ in images],
+        )
+
+    def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
+        """Return the logits (input, classes)."""
+        device = next(model.parameters()).device
+        with torch.inference_mode():
+            parts = torch.split(encoded.tensor, _INFER_AT_ONCE)
+            logits = [self._logits(model, part.to(device)).float().cpu() for part in parts]
+        return torch.cat(logits)
+
+    def decode(
+        self, logits: Tensor, encoded: Encoded, *, top_k: int, special_tokens: bool
+    ) -> list[Prediction]:
+        """Name the most probable classes."""
+        del special_tokens  # classes have none
+        return [
+            Prediction(
+                candidates=[
+                    LabelCandidate(label=self._classes[index], probability=probability)
+                    for index, probability in row
+                ],
+                warnings=encoded.warnings[number],
+            )
+            for number, row in enumerate(most_probable(logits, top_k=top_k))
+        ]
+
+    def _logits(self, model: nn.Module, pixels: Tensor) -> Tensor:
+        per_channel = (-1, 1, 1)
+        mean = torch.tensor(self._mean, device=pixels.device).view(per_channel)
+        deviation = torch.tensor(self._deviation, device=pixels.device).view(per_channel)
+        return cast("Tensor", model((pixels.float() - mean) / deviation))
+
+
+def prepare(data: ImageData, options: ImageOptions) -> Prepared:
+    """Split the images, unless test files do, and measure the normalisation."""
+    images, labels = data.images, data.labels
+    if data.test_images is not None and data.test_labels is not None:
+        validation_images, validation_labels = data.test_images, data.test_labels
+    else:
+        held_out = splits.validation_images(labels, options.validation_fraction)
+        validation_images, validation_labels = images[held_out], labels[held_out]
+        images, labels = images[~held_out], labels[~held_out]
+    mean, deviation = _normalisation(images)
+    task = ImageClassification(
+        shape(data.facts, options), list(data.facts.classes), mean, deviation
+    )
+    return Prepared(
+        task,
+        ImageExamples(images, labels),
+        ImageExamples(validation_images, validation_labels),
+        majority_class(labels, validation_labels),
+    )
+
+
+def restore(preparation: bytes) -> ImageClassification:
+    """Make the task again, as it was prepared."""
+    prepared = json.loads(preparation)
+    return ImageClassification(
+        ImageShape.model_validate(prepared["shape"]),
+        prepared["classes"],
+        prepared["mean"],
+        prepared["standard_deviation"],
+    )
+
+
+def shape(facts: ImageFacts, options: ImageOptions) -> ImageShape:
+    """Tell the shape, which the data alone fix."""
+    del options
+    return ImageShape(
+        channels=facts.channels,
+        height=facts.height,
+        width=facts.width,
+        classes=len(facts.classes),
+    )
+
+
+def steps_per_epoch(facts: ImageFacts, options: ImageOptions, batch_size: int) -> int:
+    """Tell the batches of an epoch, exactly."""
+    examples = facts.examples
+    if not facts.test_examples:
+        fraction = options.validation_fraction
+        examples -= sum(splits.held_out(count, fraction) for count in facts.examples_per_class)
+    return ceil(examples / batch_size)
+
+
+def majority_class(labels: NDArray[np.int64], validation: NDArray[np.int64]) -> Baseline:
+    """Always guess the class that training has most often."""
+    most_frequent = np.bincount(labels).argmax()
+    accuracy = float((validation == most_frequent).mean())
+    return Baseline(name="majority_class", metrics={"val_accuracy": accuracy})
+
+
+TASK: TaskKind[ImageOptions] = TaskKind(
+    name="image_classification",
+    summary="Tells which class an image shows.",
+    data="idx",
+    options=ImageOptions,
+    best_metric="val_accuracy",
+    metrics=("val_loss", "val_accuracy"),
+    shape=shape,
+    steps_per_epoch=steps_per_epoch,
+    prepare=cast("Any", prepare),
+    restore=restore,
+)
+
+
+def _normalisation(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation of each channel, from how often each value occurs."""
+    values = np.arange(256, dtype=np.float64)
+    means: list[float] = []
+    deviations: list[float] = []
+    for channel in range(images.shape[1]):
+        counts = np.bincount(images[:, channel].ravel(), minlength=256)
+        mean = float(np.average(values, weights=counts))
+        variance = float(np.average((values - mean) ** 2, weights=counts))
+        means.append(mean)
+        deviations.append(max(variance**0.5, 1.0))  # a channel of one value stays finite
+    return means, deviations

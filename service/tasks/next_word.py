@@ -1,0 +1,237 @@
+"""Next word: after every word of a text, which one follows?
+
+The loss is the mean cross-entropy over the words of a batch; the baseline always guesses by how
+often each word is seen in training (unigram, add-one smoothing).
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from service.architectures.base import SequenceModel
+from service.datasets import splits
+from service.datasets.base import TextData
+from service.datasets.text import SEQUENCE_LENGTHS
+from service.datasets.words import (
+    END_INDEX,
+    SPECIAL,
+    UNKNOWN_INDEX,
+    Corpus,
+    Vocabulary,
+    tokenize,
+)
+from service.domain.datasets import SequenceUnit
+from service.domain.jobs import Baseline
+from service.domain.predictions import Input, Prediction, TokenCandidate
+from service.domain.problems import invalid_field
+from service.domain.shapes import TextShape
+from service.tasks.base import Batch, Encoded, Prepared, TaskKind
+from service.tasks.candidates import most_probable
+from service.tasks.next_word_options import NextWordOptions, shape, steps_per_epoch
+from service.tasks.sequences import IGNORED, LineExamples, StreamExamples
+from service.tasks.texts import MAX_WORDS, last_logits, read_texts, warnings_about
+
+_LOGITS_AT_ONCE = 1 << 22  # a model gives logits for every word read; this bounds their memory
+
+
+class NextWord:
+    """The task with its vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary, *, lowercase: bool, sequences: SequenceUnit) -> None:
+        self.vocabulary = vocabulary
+        self._lowercase = lowercase
+        self._sequences: SequenceUnit = sequences
+
+    @property
+    def shape(self) -> TextShape:
+        """Token indices in, one logit per word of the vocabulary out."""
+        return TextShape(vocabulary_size=len(self.vocabulary))
+
+    def preparation(self) -> bytes:
+        """Return vocabulary and rules as JSON."""
+        prepared = {
+            "vocabulary": self.vocabulary.tokens,
+            "lowercase": self._lowercase,
+            "sequences": self._sequences,
+        }
+        return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the mean cross-entropy, and for a stream the state to go on from."""
+        logits, state = self._run(model, batch, carry)
+        loss = functional.cross_entropy(
+            logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED
+        )
+        return loss, state.detach() if self._sequences == "stream" else None
+
+    def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
+        """Return mean loss per word, its exponential, and how often the best guess was right."""
+        totals = torch.zeros(2, dtype=torch.float64)
+        count = 0
+        carry: Tensor | None = None
+        with torch.inference_mode():
+            for batch in batches:
+                logits, state = self._run(model, batch, carry)
+                carry = state if self._sequences == "stream" else None
+                totals = totals.to(logits.device) + _loss_and_hits(logits, batch.targets)
+                count += batch.weight
+        loss, hits = totals / max(count, 1)
+        return _metrics(loss.item(), hits.item())
+
+    def encode(self, inputs: Sequence[Input]) -> Encoded:
+        """Make words of texts: `<eos>` and the words, padded to the longest."""
+        texts = read_texts(inputs)
+        words = [tokenize(text, lowercase=self._lowercase) for text in texts]
+        known = self.vocabulary.indices
+        rows = [
+            [END_INDEX, *(known.get(word, UNKNOWN_INDEX) for word in line[-MAX_WORDS:])]
+            for line in words
+        ]
+        longest = max(map(len, rows), default=1)
+        padded = [row + [END_INDEX] * (longest - len(row)) for row in rows]
+        return Encoded(
+            tensor=torch.tensor(padded, dtype=torch.int64).view(len(rows), longest),
+            lengths=[len(row) for row in rows],
+            unknown=[
+                list(dict.fromkeys(word for word in line if word not in known)) for line in words
+            ],
+            warnings=[warnings_about(line) for line in words],
+        )
+
+    def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
+        """Return the logits (input, vocabulary) of the word after each input.
+
+        Inputs of one length go together, so an answer never depends on its neighbours' padding.
+        """
+        groups: defaultdict[int, list[int]] = defaultdict(list)
+        for number, length in enumerate(encoded.lengths):
+            groups[length].append(number)
+        logits = torch.empty(len(encoded.lengths), len(self.vocabulary))
+        at_once = max(1, _LOGITS_AT_ONCE // len(self.vocabulary))
+        with torch.inference_mode():
+            for length, numbers in groups.items():
+                for chosen in torch.split(torch.tensor(numbers), at_once):
+                    tokens = encoded.tensor[chosen, :length]
+                    logits[chosen] = last_logits(model, tokens, at_once // len(chosen))
+        return logits
+
+    def decode(
+        self, logits: Tensor, encoded: Encoded, *, top_k: int, special_tokens: bool
+    ) -> list[Prediction]:
+        """Name the most probable next words; <unk> and <eos> only when asked for."""
+        hidden = 0 if special_tokens else len(SPECIAL)
+        return [
+            Prediction(
+                candidates=[
+                    TokenCandidate(token=self.vocabulary.tokens[index], probability=probability)
+                    for index, probability in row
+                ],
+                unknown=encoded.unknown[number],
+                warnings=encoded.warnings[number],
+            )
+            for number, row in enumerate(most_probable(logits, top_k=top_k, skip=hidden))
+        ]
+
+    @staticmethod
+    def _run(model: nn.Module, batch: Batch, carry: Tensor | None) -> tuple[Tensor, Tensor]:
+        sequence_model = cast("SequenceModel", model)
+        state = sequence_model.initial_state(len(batch.inputs)) if carry is None else carry
+        return sequence_model(batch.inputs, state)
+
+
+def prepare(data: TextData, options: NextWordOptions) -> Prepared:
+    """Build vocabulary and splits of a text."""
+    sequences = options.sequences or data.facts.sequences
+    length = options.sequence_length or SEQUENCE_LENGTHS[sequences]
+    corpus = Corpus.of(data.lines, lowercase=options.lowercase)
+    for_training = splits.training_words(corpus, sequences, options.validation_fraction)
+    if for_training.all() or not for_training.any():
+        detail = "leave nothing to learn from or nothing to validate in this text"
+        raise invalid_field("/dataset/sequences", f"{detail}; use stream, or another fraction")
+    counts = corpus.counts(corpus.ids[for_training])
+    vocabulary = Vocabulary.build(
+        corpus.words, counts, min_count=options.min_count, maximum=options.max_vocabulary
+    )
+    places = vocabulary.translate(corpus.words)[corpus.ids]
+    targets = np.insert(places, corpus.starts[1:], END_INDEX)
+    train: LineExamples | StreamExamples
+    validation: LineExamples | StreamExamples
+    if sequences == "lines":
+        lengths = np.diff(corpus.starts) + 1
+        held_out = splits.validation_lines(corpus, options.validation_fraction)
+        train = _lines(targets, lengths, ~held_out, length)
+        validation = _lines(targets, lengths, held_out, length)
+    else:
+        cut = splits.training_places(corpus, options.validation_fraction)
+        train = StreamExamples(targets[:cut], first_input=END_INDEX, sequence_length=length)
+        before = int(targets[cut - 1])
+        validation = StreamExamples(targets[cut:], first_input=before, sequence_length=length)
+    task = NextWord(vocabulary, lowercase=options.lowercase, sequences=sequences)
+    baseline = unigram(train.targets, validation.targets, len(vocabulary))
+    return Prepared(task, train, validation, baseline)
+
+
+def restore(preparation: bytes) -> NextWord:
+    """Make the task again, as it was prepared."""
+    prepared = json.loads(preparation)
+    return NextWord(
+        Vocabulary(tuple(prepared["vocabulary"])),
+        lowercase=prepared["lowercase"],
+        sequences=prepared["sequences"],
+    )
+
+
+def unigram(train: Tensor, validation: Tensor, vocabulary_size: int) -> Baseline:
+    """Guess every word by its share of the training part, each seen once more than it was."""
+    counts = torch.bincount(train, minlength=vocabulary_size).double() + 1
+    log_shares = (counts / counts.sum()).log()
+    loss = -log_shares[validation.long()].mean().item()
+    hits = (validation == counts.argmax()).double().mean().item()
+    return Baseline(name="unigram", metrics=_metrics(loss, hits))
+
+
+TASK: TaskKind[NextWordOptions] = TaskKind(
+    name="next_word",
+    summary="Predicts the next word of a text.",
+    data="text",
+    options=NextWordOptions,
+    best_metric="val_loss",
+    metrics=("val_loss", "val_perplexity", "val_accuracy"),
+    shape=shape,
+    steps_per_epoch=steps_per_epoch,
+    prepare=cast("Any", prepare),
+    restore=restore,
+)
+
+
+def _lines(
+    targets: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
+    sequence_length: int,
+) -> LineExamples:
+    return LineExamples(targets[np.repeat(chosen, lengths)], lengths[chosen], sequence_length)
+
+
+def _loss_and_hits(logits: Tensor, targets: Tensor) -> Tensor:
+    """Sum loss and right guesses over a batch, without waiting for the device."""
+    loss = functional.cross_entropy(
+        logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+    hits = (logits.argmax(dim=-1) == targets).sum()  # an ignored target equals no index
+    return torch.stack([loss.double(), hits.double()])
+
+
+def _metrics(loss: float, hits: float) -> dict[str, float]:
+    # torch's exp gives infinity where Python's raises.
+    perplexity = torch.tensor(loss, dtype=torch.float64).exp().item()
+    return {"val_loss": loss, "val_perplexity": perplexity, "val_accuracy": hits}

@@ -1,0 +1,77 @@
+"""What can be chosen about the text of a job, and what follows from it before the data are read."""
+
+from math import ceil
+
+from pydantic import Field
+
+from service.datasets import splits
+from service.datasets.text import SEQUENCE_LENGTHS
+from service.datasets.words import DEFAULT_MAX_VOCABULARY, SPECIAL
+from service.domain.datasets import SequenceUnit, TextFacts
+from service.domain.shapes import TextShape
+from service.tasks.base import TaskOptions
+
+
+class NextWordOptions(TaskOptions):
+    """What can be chosen about the text of a job."""
+
+    min_count: int = Field(
+        default=1, ge=1, le=1_000_000, description="Words seen fewer times become <unk>."
+    )
+    max_vocabulary: int = Field(
+        default=DEFAULT_MAX_VOCABULARY,
+        ge=3,
+        le=1_000_000,
+        description="Largest vocabulary, <unk> and <eos> included; rarer words become <unk>.",
+    )
+    lowercase: bool = Field(default=True, description="Read the text in lower case.")
+    validation_fraction: float = Field(
+        default=splits.VALIDATION_FRACTION,
+        gt=0,
+        lt=1,
+        description="Part held out: of lines by a hash of the line, of a stream its end.",
+    )
+    sequences: SequenceUnit | None = Field(
+        default=None, description="Lines or a stream; null: as the dataset says."
+    )
+    sequence_length: int | None = Field(
+        default=None,
+        ge=1,
+        le=4096,
+        description="Longer lines are cut into pieces of so many words (null: 64); a stream is "
+        "read in windows of so many, and gradients stop at their edges (null: 32).",
+    )
+
+
+def shape(facts: TextFacts, options: NextWordOptions) -> TextShape:
+    """Tell the vocabulary's size: exactly for the default split, else a bound from above."""
+    default_split = (
+        options.lowercase
+        and options.sequences in {None, facts.sequences}
+        and options.validation_fraction == splits.VALIDATION_FRACTION
+    )
+    # In the case as written one word can have many spellings, so only the words bound them.
+    bound = facts.distinct_words if options.lowercase else facts.words // options.min_count
+    if default_split:
+        sizes = facts.vocabulary_sizes
+        known = sizes[min(options.min_count, len(sizes)) - 1]
+        if known < DEFAULT_MAX_VOCABULARY or options.max_vocabulary <= DEFAULT_MAX_VOCABULARY:
+            return TextShape(vocabulary_size=min(known, options.max_vocabulary))
+    return TextShape(vocabulary_size=min(bound + len(SPECIAL), options.max_vocabulary))
+
+
+def steps_per_epoch(facts: TextFacts, options: NextWordOptions, batch_size: int) -> int:
+    """Tell the batches of an epoch: exactly for the default split and length, else about."""
+    sequences = options.sequences or facts.sequences
+    length = options.sequence_length or SEQUENCE_LENGTHS[sequences]
+    examples = facts.training_examples
+    default_split = options.validation_fraction == splits.VALIDATION_FRACTION
+    fits = sequences == facts.sequences and default_split
+    if sequences == "lines":
+        if examples is None or not fits or length != SEQUENCE_LENGTHS["lines"]:
+            examples = max(1, round(facts.lines * (1 - options.validation_fraction)))
+        return ceil(examples / batch_size)
+    if examples is None or not fits:
+        places = facts.words + facts.lines
+        examples = places - splits.held_out(places, options.validation_fraction)
+    return ceil(ceil(examples / batch_size) / length)

@@ -1,0 +1,56 @@
+"""Texts that a client sends: read strictly, then run through a model word by word."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from service.architectures.base import SequenceModel
+from service.domain.predictions import Input
+from service.domain.problems import FieldError, Invalid
+from service.domain.text import clean
+
+MAX_WORDS = 1024
+"""Of a longer input only the last words are read, and a warning says so."""
+
+_MAX_ERRORS = 100
+
+
+def read_texts(inputs: Sequence[Input]) -> list[str]:
+    """Return the inputs as texts. Raises Invalid naming every one that is none."""
+    texts: list[str] = []
+    errors: list[FieldError] = []
+    for number, value in enumerate(inputs):
+        detail = "is no text; send a JSON string"
+        if isinstance(value, str):
+            try:
+                texts.append(clean(value))
+            except ValueError as error:
+                detail = str(error)
+            else:
+                continue
+        errors.append(FieldError(pointer=f"/inputs/{number}", detail=detail))
+    if errors:
+        raise Invalid(f"{len(errors)} of the inputs cannot be read.", errors=errors[:_MAX_ERRORS])
+    return texts
+
+
+def warnings_about(words: list[str]) -> list[str]:
+    """Say what a client should know of how its words were read."""
+    if not words:
+        return ["the input holds no word: this is how texts begin"]
+    if len(words) > MAX_WORDS:
+        return [f"only the last {MAX_WORDS} of {len(words)} words were read"]
+    return []
+
+
+def last_logits(model: nn.Module, tokens: Tensor, window: int) -> Tensor:
+    """Read equally long sequences window by window; return the logits after the last word."""
+    device = next(model.parameters()).device
+    sequence_model = cast("SequenceModel", model)
+    state = sequence_model.initial_state(len(tokens))
+    logits = torch.empty(0)
+    for part in torch.split(tokens.to(device), max(1, window), dim=1):
+        logits, state = sequence_model(part, state)
+    return logits[:, -1].float().cpu()
