@@ -61,6 +61,11 @@ def add_dataset(session: Session, new: NewDataset, *, now: datetime) -> tuple[Da
     return dataset, created
 
 
+def exists(session: Session, name: str) -> bool:
+    """Tell whether a dataset has this name."""
+    return _find(session, DatasetRow.name == name) is not None
+
+
 def get_dataset(session: Session, name: str) -> Dataset:
     """Read a dataset. Raises DatasetNotFound, which names what is known."""
     row = _find(session, DatasetRow.name == name)

@@ -1,6 +1,6 @@
 """Jobs as clients read them: one, its status alone, or a page of many."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
 import sqlalchemy as sa
@@ -51,6 +51,12 @@ def find_status(session: Session, job_id: str) -> tuple[JobStatus, str | None] |
     statement = sa.select(JobRow.status, JobRow.status_reason).where(JobRow.id == job_id)
     row = session.execute(statement).one_or_none()
     return (cast("JobStatus", row.status), row.status_reason) if row else None
+
+
+def find_statuses(session: Session, job_ids: Sequence[str]) -> dict[str, JobStatus]:
+    """Read the statuses of many jobs at once; those that are gone are left out."""
+    statement = sa.select(JobRow.id, JobRow.status).where(JobRow.id.in_(job_ids))
+    return {row.id: cast("JobStatus", row.status) for row in session.execute(statement)}
 
 
 def list_jobs(

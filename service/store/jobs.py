@@ -17,6 +17,7 @@ from service.store.job_reads import (
     count_queued,
     dataset_in_use,
     find_status,
+    find_statuses,
     get_job,
     list_jobs,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "dataset_in_use",
     "enqueue",
     "find_status",
+    "find_statuses",
     "get_job",
     "list_jobs",
 ]

@@ -1,0 +1,61 @@
+"""How bodies are read: media type, then JSON, then every wrong field at once.
+
+FastAPI would parse JSON into Python first and lose what strict JSON refuses: NaN, lone surrogates,
+nesting without end. Here the validator reads the bytes.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel
+
+from service.api.problems import UnsupportedMediaType
+from service.domain import validation
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def media_type_of(request: Request) -> str:
+    """Return the body's media type without its parameters, in lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_json(media_type: str) -> bool:
+    """Tell JSON and everything built on it (RFC 6839)."""
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+async def read_json(request: Request, model: type[ModelT]) -> ModelT:
+    """Read the body as `model`. Raises UnsupportedMediaType, MalformedJson and Invalid."""
+    if not is_json(media_type_of(request)):
+        raise unsupported("application/json")
+    return validation.parse(model, await request.body())
+
+
+def json_body(model: type[ModelT]) -> Callable[[Request], Awaitable[ModelT]]:
+    """Make the dependency that reads the body as `model`."""
+
+    async def read(request: Request) -> ModelT:
+        return await read_json(request, model)
+
+    return read
+
+
+def unsupported(*taken: str) -> UnsupportedMediaType:
+    """Say which media types a path takes."""
+    return UnsupportedMediaType(f"Send the body with Content-Type: {' or '.join(taken)}.")
+
+
+def takes(**contents: dict[str, Any]) -> dict[str, Any]:
+    """Document a request body: media type with `_` for `/` → schema and examples."""
+    media_types = {name.replace("_", "/", 1).replace("_", "-"): c for name, c in contents.items()}
+    return {"requestBody": {"required": True, "content": media_types}}
+
+
+def named(schema: str, **examples: Any) -> dict[str, Any]:
+    """Refer to a schema of the document, with worked examples by name."""
+    return {
+        "schema": {"$ref": f"#/components/schemas/{schema}"},
+        "examples": {name: {"value": value} for name, value in examples.items()},
+    }

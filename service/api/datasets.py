@@ -1,0 +1,169 @@
+"""`/v1/datasets`: upload, list, read and delete data."""
+
+from io import BytesIO
+from typing import Annotated, BinaryIO
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import RootModel
+from starlette.datastructures import FormData, UploadFile
+
+from service.api.bodies import is_json, media_type_of, named, read_json, takes, unsupported
+from service.api.built_ins import bring_in, bring_in_all
+from service.api.parts import After, DatabaseOf, DatasetPath, Limit, Parts, PartsOf
+from service.api.problems import problem_responses, refuse
+from service.datasets import registry
+from service.domain import validation
+from service.domain.datasets import (
+    Dataset,
+    DatasetList,
+    DatasetUploadSpec,
+    IdxDatasetSpec,
+    NewDataset,
+    TextDatasetBody,
+    TextDatasetSpec,
+)
+from service.store import datasets as dataset_store
+from service.store.blobs import DatabaseBlobs
+from service.store.engine import database_now
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+upload_router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+
+FORM = "multipart/form-data"
+MAX_FILES = 8
+MAX_SPEC_BYTES = 1 << 20
+
+_FORM_SCHEMA = {
+    "schema": {
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "spec": {"$ref": "#/components/schemas/DatasetSpec"},
+            "file": {"type": "string", "format": "binary", "description": "The text."},
+            "images": {"type": "string", "format": "binary", "description": "IDX, plain or gzip."},
+            "labels": {"type": "string", "format": "binary"},
+            "test_images": {"type": "string", "format": "binary"},
+            "test_labels": {"type": "string", "format": "binary"},
+        },
+    },
+    "examples": {
+        "text": {
+            "value": {"spec": '{"name": "nature", "type": "text"}', "file": "the sun is warm"}
+        },
+        "idx": {"value": {"spec": '{"name": "my-digits", "type": "idx"}', "images": "…"}},
+    },
+}
+_BODY = takes(
+    multipart_form_data=_FORM_SCHEMA,
+    application_json=named(
+        "TextDatasetBody",
+        text={"name": "nature", "type": "text", "text": "the sun is warm\nthe sea is deep\n"},
+    ),
+)
+
+
+class DatasetSpec(RootModel[DatasetUploadSpec]):
+    """The part `spec` of an upload."""
+
+
+class Upload:
+    """What came in: the spec and the files under their roles."""
+
+    def __init__(self, spec: TextDatasetSpec | IdxDatasetSpec, files: dict[str, BinaryIO]) -> None:
+        self.spec = spec
+        self.files = files
+
+
+async def _upload(request: Request) -> Upload:
+    media_type = media_type_of(request)
+    if is_json(media_type):
+        body = await read_json(request, TextDatasetBody)
+        return Upload(body, {"file": BytesIO(body.text.encode())})
+    if media_type != FORM:
+        raise unsupported(FORM, "application/json")
+    form = await request.form(
+        max_files=MAX_FILES, max_fields=MAX_FILES, max_part_size=MAX_SPEC_BYTES
+    )
+    spec = validation.parse(DatasetSpec, await _spec_part(form)).root
+    return Upload(spec, _files(form))
+
+
+async def _spec_part(form: FormData) -> bytes:
+    """Return the bytes of the one part `spec`: a field, or a file of JSON."""
+    parts = form.getlist("spec")
+    if len(parts) != 1:
+        refuse("/spec", "must be there once: a part `spec` with the JSON that names the dataset")
+    part = parts[0]
+    if isinstance(part, str):
+        return part.encode("utf-8", "surrogatepass")
+    if (part.size or 0) > MAX_SPEC_BYTES:
+        refuse("/spec", f"must have at most {MAX_SPEC_BYTES:,} bytes")
+    return await part.read()
+
+
+def _files(form: FormData) -> dict[str, BinaryIO]:
+    files: dict[str, BinaryIO] = {}
+    for role, part in form.multi_items():
+        if role == "spec":
+            continue
+        if role in files:
+            refuse(f"/{role}", "is there twice; send each file once")
+        files[role] = part.file if isinstance(part, UploadFile) else BytesIO(part.encode())
+    return files
+
+
+@upload_router.post(
+    "",
+    status_code=201,
+    response_model=Dataset,
+    responses={
+        200: {"model": Dataset, "description": "The same dataset was there already."},
+        **problem_responses(400, 409, 413, 415, 422),
+    },
+    openapi_extra=_BODY,
+)
+def create_dataset(
+    upload: Annotated[Upload, Depends(_upload)], parts: PartsOf, response: Response
+) -> Dataset:
+    """Check data wholly and store them. The same bytes and options under the same name: 200."""
+    bring_in(parts.database, upload.spec.name)
+    new = _take_in(parts, upload)
+    with parts.database.begin() as session:
+        dataset, created = dataset_store.add_dataset(session, new, now=database_now(session))
+    if not created:
+        response.status_code = 200
+    response.headers["Location"] = f"/v1/datasets/{dataset.name}"
+    return dataset
+
+
+def _take_in(parts: Parts, upload: Upload) -> NewDataset:
+    return registry.take_in(
+        upload.spec,
+        upload.files,
+        DatabaseBlobs(parts.database),
+        max_decoded_bytes=parts.settings.max_dataset_bytes,
+    )
+
+
+@router.get("", responses=problem_responses(400, 422))
+def list_datasets(database: DatabaseOf, limit: Limit = 20, after: After = None) -> DatasetList:
+    """List datasets, newest first, the built-in ones too."""
+    bring_in_all(database)
+    with database.read() as session:
+        return dataset_store.list_datasets(session, limit=limit, after=after)
+
+
+@router.get("/{name}", responses=problem_responses(404))
+def get_dataset(name: DatasetPath, database: DatabaseOf) -> Dataset:
+    """Read what is known of a dataset."""
+    bring_in(database, name)
+    with database.read() as session:
+        return dataset_store.get_dataset(session, name)
+
+
+@router.delete("/{name}", status_code=204, responses=problem_responses(404, 409))
+def delete_dataset(name: DatasetPath, database: DatabaseOf) -> None:
+    """Delete a dataset that no unfinished job uses. Models keep what they learned."""
+    bring_in(database, name)
+    with database.begin() as session:
+        dataset_store.delete_dataset(session, name)

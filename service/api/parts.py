@@ -1,0 +1,49 @@
+"""What handlers are handed: the parts of the service, made once by `create_app`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from service.api.waiting import Waiter
+from service.catalogue import Catalogue
+from service.domain.text import ShortText
+from service.prediction.engine import Predictor
+from service.settings import Settings
+from service.store.engine import Database
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The parts of one running service."""
+
+    settings: Settings
+    database: Database
+    catalogue: Catalogue
+    predictor: Predictor
+    waiter: Waiter
+
+
+def parts_of(request: Request) -> Parts:
+    """Return the parts of the application that a request came to."""
+    return request.app.state.parts
+
+
+def _database(request: Request) -> Database:
+    return parts_of(request).database
+
+
+PartsOf = Annotated[Parts, Depends(parts_of)]
+DatabaseOf = Annotated[Database, Depends(_database)]
+
+JobIdPath = Annotated[ShortText, Path(description="The job's id.", examples=["job_0198c0de"])]
+DatasetPath = Annotated[ShortText, Path(description="The dataset's name.", examples=["eating"])]
+ModelPath = Annotated[
+    ShortText,
+    Path(
+        description="`name` (newest version), `name@3`, `mdl_…`, `job_…`, `job_…@best`, `ckpt_…`.",
+        examples=["eating"],
+    ),
+]
+Limit = Annotated[int, Query(ge=1, description="Items of a page; above 100 is lowered to 100.")]
+After = Annotated[ShortText | None, Query(description="Go on after this id.")]

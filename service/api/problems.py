@@ -1,0 +1,190 @@
+"""Problems as HTTP answers (RFC 9457): the one table from families to statuses, and its renderer."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, NoReturn, cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field, JsonValue
+from starlette.exceptions import HTTPException
+
+from service.api.request_ids import HEADER, request_id_of
+from service.domain import problems
+from service.domain.base import Outgoing
+from service.domain.problems import FieldError, Problem, pointer_to
+
+MEDIA_TYPE = "application/problem+json"
+log = logging.getLogger("trainyard.api")
+
+
+class Forbidden(Problem):
+    """Who asks may not (403)."""
+
+    code = "forbidden"
+    title = "Not allowed"
+
+
+class UnsupportedMediaType(Problem):
+    """The body has a type that the path does not take (415)."""
+
+    code = "unsupported_media_type"
+    title = "The content type is not supported"
+
+
+STATUSES: Mapping[type[Problem], HTTPStatus] = {
+    problems.Malformed: HTTPStatus.BAD_REQUEST,
+    problems.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    problems.NotFound: HTTPStatus.NOT_FOUND,
+    problems.Conflict: HTTPStatus.CONFLICT,
+    problems.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    problems.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+}
+
+_HTTP_DETAILS: Mapping[int, tuple[str, str]] = {
+    404: ("path_not_found", "Nothing is at this path. /docs lists every path."),
+    405: ("method_not_allowed", "This path does not take this method; Allow says which it takes."),
+    413: ("too_large", "The body is larger than this path takes. Send less."),
+}
+
+
+class ProblemDetails(Outgoing):
+    """What every error looks like: `application/problem+json`, RFC 9457."""
+
+    type: str = Field(examples=["urn:trainyard:problem:invalid_request"])
+    title: str
+    status: int
+    detail: str = Field(description="What is wrong, then what to do.")
+    instance: str = Field(description="The path that was asked.")
+    code: str = Field(description="Stable; for programs.", examples=["invalid_request"])
+    request_id: str = Field(description="Also in the header X-Request-Id and in the log.")
+    errors: list[FieldError] = Field(default=[], description="Every wrong field.")
+
+
+def status_of(problem: type[Problem]) -> HTTPStatus:
+    """Return the status of the problem's family."""
+    return next(STATUSES[family] for family in problem.__mro__ if family in STATUSES)
+
+
+def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Document which errors a path may answer."""
+    schema = {"$ref": "#/components/schemas/ProblemDetails"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_wrong_parameters)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def render(request: Request, problem: Problem) -> Response:
+    """Write a problem of any family."""
+    headers: dict[str, str] = {}
+    if isinstance(problem, problems.Conflict):
+        headers["x-should-retry"] = "true" if problem.should_retry else "false"
+    retry_after = getattr(problem, "retry_after_seconds", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    return _answer(
+        request,
+        status_of(type(problem)),
+        code=problem.code,
+        title=problem.title,
+        detail=problem.detail,
+        errors=problem.errors,
+        extensions=problem.extensions,
+        headers=headers,
+    )
+
+
+def _answer(
+    request: Request,
+    status: HTTPStatus,
+    *,
+    code: str,
+    title: str,
+    detail: str,
+    errors: tuple[FieldError, ...] = (),
+    extensions: Mapping[str, JsonValue] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    request_id = request_id_of(request.scope)
+    details = ProblemDetails(
+        type=f"urn:trainyard:problem:{code}",
+        title=title,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        code=code,
+        request_id=request_id,
+        errors=list(errors),
+    )
+    content = _WithExtensions.model_validate({**(extensions or {}), **details.model_dump()})
+    return Response(
+        content.model_dump_json(exclude_none=True),
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers={**(headers or {}), HEADER: request_id},
+    )
+
+
+class _WithExtensions(ProblemDetails):
+    model_config = {"extra": "allow"}
+
+
+def _on_problem(request: Request, error: Exception) -> Response:
+    return render(request, cast("Problem", error))
+
+
+def _on_wrong_parameters(request: Request, error: Exception) -> Response:
+    """Answer for path, query and header; bodies are read by `bodies`."""
+    wrong = cast("RequestValidationError", error).errors()
+    found = [
+        FieldError(pointer=pointer_to(each["loc"]), detail=_lower_first(str(each["msg"])))
+        for each in wrong
+    ]
+    names = ", ".join(each.pointer for each in found)
+    return render(request, problems.Invalid(f"Wrong parameters: {names}.", errors=found))
+
+
+def _on_http_exception(request: Request, error: Exception) -> Response:
+    raised = cast("HTTPException", error)
+    status = HTTPStatus(raised.status_code)
+    code, detail = _HTTP_DETAILS.get(status, (status.name.lower(), str(raised.detail)))
+    return _answer(
+        request, status, code=code, title=status.phrase, detail=detail, headers=raised.headers
+    )
+
+
+def _on_bug(request: Request, error: Exception) -> Response:
+    """Answer without a stack trace; the server logs the error itself."""
+    request_id = request_id_of(request.scope)
+    log.error("request %s failed: %s", request_id, type(error).__name__)
+    return _answer(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        code="internal_error",
+        title="A bug in the service",
+        detail="The service made a mistake. Report it with the request_id; the log has the rest.",
+    )
+
+
+def refuse(pointer: str, detail: str) -> NoReturn:
+    """Raise the problem of one wrong field."""
+    raise problems.invalid_field(pointer, detail)
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

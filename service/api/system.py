@@ -1,0 +1,130 @@
+"""Is it alive, is it ready, and what is it: `/livez`, `/readyz`, `/v1/system`."""
+
+import platform
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
+
+from service.api.parts import DatabaseOf, Parts, PartsOf
+from service.domain.base import Outgoing
+from service.domain.problems import Problem
+from service.domain.system import DatabaseFacts
+from service.domain.workers import Worker
+from service.store import migrate
+from service.store import workers as worker_store
+from service.store.engine import Database, database_now
+from service.store.system import database_facts
+
+router = APIRouter(tags=["system"])
+FRESH = timedelta(seconds=30)
+
+
+class Alive(Outgoing):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Readiness(Outgoing):
+    """Whether requests can be served; workers are only told of."""
+
+    status: Literal["ready", "not_ready"]
+    reason: str | None
+    workers_fresh: int
+    workers_stale: int
+
+
+class Limits(Outgoing):
+    """The limits of this service; see the README for the settings."""
+
+    max_body_bytes: int
+    max_upload_bytes: int
+    max_dataset_bytes: int
+    max_parameters: int
+    max_queued_jobs: int
+
+
+class SystemInfo(Outgoing):
+    """Versions, limits, workers and what the database holds."""
+
+    object: Literal["system"] = "system"
+    versions: dict[str, str]
+    threads: int
+    limits: Limits
+    workers: list[Worker]
+    database: DatabaseFacts
+
+
+@router.get("/", include_in_schema=False)
+def root() -> RedirectResponse:
+    """Send browsers to the documentation."""
+    return RedirectResponse("/docs")
+
+
+@router.get("/livez")
+async def livez() -> Alive:
+    """Say that the process lives; nothing is touched."""
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    responses={503: {"model": Readiness, "description": "`reason` says what is missing."}},
+)
+def readyz(database: DatabaseOf, response: Response) -> Readiness:
+    """Say whether the database answers and is migrated. Workers may be away: predictions work."""
+    readiness = _readiness(database)
+    if readiness.status != "ready":
+        response.status_code = 503
+    return readiness
+
+
+@router.get("/v1/system")
+def system(parts: PartsOf) -> SystemInfo:
+    """Read versions, limits, workers, and rows and bytes in the database."""
+    with parts.database.read() as session:
+        workers = worker_store.list_workers(session)
+        facts = database_facts(session)
+    return SystemInfo(
+        versions={
+            "trainyard": version("trainyard"),
+            "python": platform.python_version(),
+            "torch": version("torch"),
+            "sqlalchemy": version("sqlalchemy"),
+        },
+        threads=parts.settings.threads,
+        limits=_limits(parts),
+        workers=workers,
+        database=facts,
+    )
+
+
+def _readiness(database: Database) -> Readiness:
+    try:
+        if not migrate.is_current(database):
+            return _not_ready("The database is not migrated: run `trainyard migrate`.")
+        with database.read() as session:
+            workers = worker_store.list_workers(session)
+            now = database_now(session)
+    except Problem as problem:  # what this path is for: to say in words why it is not ready
+        return _not_ready(problem.detail)
+    fresh = sum(_is_fresh(worker, now) for worker in workers)
+    return Readiness(
+        status="ready", reason=None, workers_fresh=fresh, workers_stale=len(workers) - fresh
+    )
+
+
+def _not_ready(reason: str) -> Readiness:
+    return Readiness(status="not_ready", reason=reason, workers_fresh=0, workers_stale=0)
+
+
+def _is_fresh(worker: Worker, now: datetime) -> bool:
+    return now - worker.heartbeat_at < FRESH
+
+
+def _limits(parts: Parts) -> Limits:
+    settings = parts.settings
+    return Limits(**{name: getattr(settings, name) for name in Limits.model_fields})
