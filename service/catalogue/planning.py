@@ -18,6 +18,7 @@ _FLOPS_PER_SECOND = 2e11  # two cores in float32, as convolutions and products r
 _SECONDS_PER_OPERATION = 6e-6  # what PyTorch spends on a call, however small
 _BACKWARD = 3  # forward and backward together take about three times the forward
 _LONGEST_SEQUENCE = 512
+_USUAL_SEQUENCE = 64
 
 
 class _Cost(NamedTuple):
@@ -101,7 +102,7 @@ def _measure(model: nn.Module, shape: Shape, batch_size: int, length: int) -> _C
 def _sequence_length(facts: TextFacts | ImageFacts, spec: JobSpec) -> int:
     """Guess how many tokens a row of a batch has."""
     asked = spec.dataset.options.get("sequence_length")
-    longest = asked if isinstance(asked, int) else _LONGEST_SEQUENCE
+    longest = asked if isinstance(asked, int) else _USUAL_SEQUENCE
     if isinstance(facts, TextFacts) and facts.sequences == "lines":
         # A padded batch is as long as its longest line: about twice the mean.
         longest = min(longest, 1 + 2 * math.ceil(facts.words / max(1, facts.lines)))
