@@ -132,16 +132,15 @@ def _refuse_missing(files: Mapping[str, BinaryIO]) -> None:
 
 def _check_images(role: str, files: Mapping[str, BinaryIO], budget: _Budget) -> _Images:
     opened = _open(role, files[role], budget)
-    count, height, width, channels = (*opened.dimensions, 1)[:4]
-    problem = None
     if len(opened.dimensions) not in {3, 4}:
-        problem = f"have {len(opened.dimensions)} dimensions; images have 3 or, with channels, 4"
-    elif count == 0:
-        problem = "hold no example; send at least two"
-    elif height == 0 or width == 0 or not 1 <= channels <= MAX_CHANNELS:
-        problem = f"are {height}×{width}×{channels}; send at least one pixel and 1 to 4 channels"
-    if problem:
-        raise invalid_field(f"/{role}", problem)
+        detail = f"have {len(opened.dimensions)} dimensions; images have 3 or, with channels, 4"
+        raise invalid_field(f"/{role}", detail)
+    count, height, width, channels = (*opened.dimensions, 1)[:4]
+    if count == 0:
+        raise invalid_field(f"/{role}", "hold no example; send at least two")
+    if height == 0 or width == 0 or not 1 <= channels <= MAX_CHANNELS:
+        detail = f"are {height}×{width}×{channels}; send at least one pixel and 1 to 4 channels"
+        raise invalid_field(f"/{role}", detail)
     _read_values(role, opened)
     return _Images(count, height, width, channels)
 

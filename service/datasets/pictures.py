@@ -37,7 +37,6 @@ _DAMAGED = (
     RuntimeError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
 )
 
 
@@ -53,6 +52,8 @@ def read(
                 if image.width * image.height > MAX_PIXELS:
                     raise _too_many_pixels(pointer)
                 pixels = _pixels(image, _MODES[channels], height, width)
+        except Image.DecompressionBombError:
+            raise _too_many_pixels(pointer) from None
         except _DAMAGED:
             kinds = ", ".join(FORMATS[:-1])
             detail = (

@@ -92,7 +92,8 @@ def _pixels_at_once(rows: list[JsonValue], shape: ImageShape) -> NDArray[np.uint
         flat = chain.from_iterable(flat)
     if bool in set(map(type, flat)):
         return None
-    pixels = values.clip(0, 255).astype(np.uint8)
+    with np.errstate(invalid="ignore"):  # NaN is no pixel, found by the comparison below
+        pixels = values.clip(0, 255).astype(np.uint8)
     return pixels if bool((pixels == values).all()) else None
 
 

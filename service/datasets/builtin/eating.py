@@ -32,8 +32,8 @@ class Food(NamedTuple):
 
 
 FOODS = (
-    Food("rice", "밥", 2, 4, 5, 0),
-    Food("pizza", "피자", 0, 5, 6, 2),
+    Food("rice", "밥", 2, 6, 7, 0),
+    Food("pizza", "피자", 0, 8, 9, 3),
     Food("noodles", "국수", 0, 5, 3, 0),
     Food("apples", "사과", 3, 1, 0, 6),
     Food("bread", "빵", 6, 1, 0, 2),

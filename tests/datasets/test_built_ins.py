@@ -1,0 +1,160 @@
+"""What is shipped: every dataset passes the checks of an upload and is what its docs say."""
+
+from collections import Counter
+from collections.abc import Mapping
+from io import BytesIO
+from typing import BinaryIO
+
+import numpy as np
+import pytest
+
+from service.datasets import idx, registry
+from service.datasets.builtin import eating, python_docs
+from service.domain.datasets import DatasetFacts, DatasetFile, Facts, ImageFacts, TextFacts
+from tests.datasets.files import a_text_spec, opened
+
+
+class KeptBlobs:
+    """A store in memory, for tests of what is written through it."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def put(self, content: BinaryIO) -> tuple[str, int]:
+        data = content.read()
+        name = f"{len(self.kept)}"
+        self.kept[name] = data
+        return name, len(data)
+
+    def read(self, sha256: str) -> bytes:
+        return self.kept[sha256]
+
+
+def facts_of(name: str) -> Facts:
+    built_in = registry.built_ins()[name]
+    return registry.check(built_in.spec, opened(**built_in.files()))
+
+
+def following(prompt: str) -> Counter[str]:
+    """Count the words that follow a prompt in `eating`."""
+    lines = (line for line in eating.sentences() if line.startswith(f"{prompt} "))
+    return Counter(line.removeprefix(f"{prompt} ").split()[0] for line in lines)
+
+
+def test_all_four_are_found() -> None:
+    names = {"eating", "python-docs", "digits", "fashion-mnist-mini"}
+    assert names <= set(registry.built_ins())
+
+
+@pytest.mark.parametrize("name", ["eating", "python-docs", "digits", "fashion-mnist-mini"])
+def test_source_and_licence_are_named(name: str) -> None:
+    built_in = registry.built_ins()[name]
+    assert built_in.source
+    assert built_in.licence
+
+
+def test_what_is_taken_in_can_be_loaded_again() -> None:
+    blobs = KeptBlobs()
+    new = registry.take_in_built_in(registry.built_ins()["digits"], blobs)
+    facts = DatasetFacts(
+        id="ds_1", name=new.name, sha256=new.sha256, facts=new.facts, files=new.files
+    )
+    data = registry.load(facts, blobs)
+    assert new.built_in
+    assert data.facts == new.facts
+
+
+def test_eating_has_enough_distinct_sentences_in_both_languages() -> None:
+    sentences = set(eating.sentences())
+    korean = {line for line in sentences if any("가" <= letter <= "힣" for letter in line)}
+    assert len(sentences) >= 2000
+    assert len(korean) >= 1000
+    assert len(sentences - korean) >= 1000
+
+
+@pytest.mark.parametrize(
+    ("prompt", "favourite", "rare"),
+    [("I like eating", "pizza", "tofu"), ("내가 즐겨 먹는 것은", "피자입니다", "두부입니다")],
+)
+def test_foods_have_a_distribution_with_favourites(prompt: str, favourite: str, rare: str) -> None:
+    counted = following(prompt)
+    assert len(counted) == len(eating.FOODS)
+    assert counted.most_common(1)[0][0] == favourite
+    assert counted[favourite] >= 3 * counted[rare] > 0
+
+
+def test_a_meal_has_its_own_foods() -> None:
+    assert following("I eat cereal for") == Counter(breakfast=2)
+    assert not following("나는 아침에 피자를")
+    assert following("나는 저녁에 피자를")
+
+
+@pytest.mark.parametrize("line", ["나는 커피를 좋아합니다", "나는 국를 좋아합니다"])
+def test_particles_fit_the_last_letter(line: str) -> None:
+    assert line not in eating.sentences()
+    assert "나는 국을 좋아합니다" in eating.sentences()
+    assert "나는 아침에 커피를 마십니다" in eating.sentences()
+
+
+def test_the_order_of_eating_is_fixed() -> None:
+    assert eating.sentences() == eating.sentences()
+    assert eating.sentences() != sorted(eating.sentences())
+
+
+def test_python_docs_is_running_english() -> None:
+    facts = facts_of("python-docs")
+    assert isinstance(facts, TextFacts)
+    assert facts.sequences == "stream"
+    assert 45_000 < facts.words < 90_000
+    lines = python_docs.BUILT_IN.files()["file"].decode().splitlines()
+    assert len(set(lines)) == len(lines)
+    assert not any("::=" in line or "====" in line for line in lines)
+
+
+def test_markup_leaves_running_text() -> None:
+    topic = (
+        'The "if" statement\n****\n\nAn *item* is\nread **once**.\n\n   a ::= b\n\n   * x, and\n'
+    )
+    assert python_docs.running_text(topic) == [
+        "The if statement",
+        "An item is read once.",
+        "x, and",
+    ]
+
+
+def test_digits_are_the_1797_of_uci() -> None:
+    facts = facts_of("digits")
+    assert isinstance(facts, ImageFacts)
+    assert (facts.examples, facts.height, facts.width, len(facts.classes)) == (1797, 8, 8, 10)
+    data = idx.load(registry.built_ins()["digits"].files(), facts)
+    assert data.images.max() == 255
+    # The first digit of the published file, a zero, begins so: 0 0 5 13 9 1 0 0.
+    assert data.images[0, 0, 0].tolist() == [0, 0, 80, 208, 144, 16, 0, 0]
+    assert data.labels[:10].tolist() == list(range(10))
+
+
+def test_fashion_mnist_mini_has_test_images_and_named_classes() -> None:
+    facts = facts_of("fashion-mnist-mini")
+    assert isinstance(facts, ImageFacts)
+    assert (facts.examples, facts.test_examples) == (3000, 615)
+    data = idx.load(registry.built_ins()["fashion-mnist-mini"].files(), facts)
+    assert facts.classes[int(data.labels[0])] == "Ankle boot"
+    assert np.bincount(data.labels).tolist() == facts.examples_per_class
+
+
+def test_options_and_bytes_make_the_hash_but_not_the_name() -> None:
+    files = [DatasetFile(role="file", sha256="ab", bytes=1)]
+    lines = registry.options_of(a_text_spec(source="mine"))
+    stream = registry.options_of(a_text_spec(sequences="stream"))
+    assert lines == {"sequences": "lines"}
+    assert registry.dataset_sha256("text", lines, files) != registry.dataset_sha256(
+        "text", stream, files
+    )
+
+
+@pytest.mark.parametrize("files", [{}, {"file": b"a\nb", "images": b""}])
+def test_a_text_is_one_file(files: Mapping[str, bytes]) -> None:
+    from service.domain.problems import Invalid
+
+    with pytest.raises(Invalid, match="do not fit"):
+        registry.check(a_text_spec(), {role: BytesIO(data) for role, data in files.items()})

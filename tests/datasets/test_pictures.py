@@ -1,0 +1,115 @@
+"""Picture files become pixels by the documented rule, or a problem."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from service.datasets import pictures
+from service.domain.problems import Invalid
+
+
+def a_file(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    written = BytesIO()
+    image.save(written, kind, **options)  # pyright: ignore[reportArgumentType]
+    return written.getvalue()
+
+
+def grey(content: bytes, height: int = 2, width: int = 2) -> list[list[int]]:
+    return pictures.read(content, channels=1, height=height, width=width)[0].tolist()
+
+
+def test_pixels_of_the_right_size_stay_as_they_are() -> None:
+    pixels = np.arange(28 * 28, dtype=np.uint32).reshape(28, 28).astype(np.uint8)
+    content = a_file(Image.fromarray(pixels))
+    assert grey(content, 28, 28) == pixels.tolist()
+
+
+def test_colours_come_channel_by_channel() -> None:
+    content = a_file(Image.new("RGB", (3, 2), (10, 20, 30)))
+    pixels = pictures.read(content, channels=3, height=2, width=3)
+    assert pixels.shape == (3, 2, 3)
+    assert pixels[:, 0, 0].tolist() == [10, 20, 30]
+
+
+def test_another_size_is_stretched() -> None:
+    content = a_file(Image.new("L", (50, 10), 77))
+    assert grey(content) == [[77, 77], [77, 77]]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.new("RGBA", (2, 2), (255, 255, 255, 0)),
+        Image.new("LA", (2, 2), (255, 0)),
+    ],
+)
+def test_what_is_transparent_lies_on_black(image: Image.Image) -> None:
+    assert grey(a_file(image)) == [[0, 0], [0, 0]]
+
+
+def test_a_transparent_palette_lies_on_black() -> None:
+    image = Image.new("P", (2, 2), 1)
+    image.putpalette([0, 0, 0, 255, 255, 255])
+    assert grey(a_file(image, transparency=1)) == [[0, 0], [0, 0]]
+
+
+def test_sixteen_bits_keep_their_upper_eight() -> None:
+    image = Image.fromarray(np.full((2, 2), 0x4321, dtype=np.uint16))
+    assert grey(a_file(image)) == [[0x43, 0x43], [0x43, 0x43]]
+
+
+def test_a_photograph_is_turned_upright() -> None:
+    image = Image.fromarray(np.array([[0, 255]], dtype=np.uint8).repeat(8, 0).repeat(8, 1))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # turned by 180 degrees
+    turned = grey(a_file(image, "PNG", exif=exif), 1, 2)
+    assert turned[0][0] > 200
+    assert turned[0][1] < 50
+
+
+def test_of_an_animation_the_first_frame_counts() -> None:
+    frames = [Image.new("L", (2, 2), value) for value in (10, 200)]
+    content = a_file(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert grey(content) == [[10, 10], [10, 10]]
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n", b"%PDF-1.4"])
+def test_what_is_no_picture_is_refused(content: bytes) -> None:
+    with pytest.raises(Invalid, match="no picture") as raised:
+        pictures.read(content, channels=1, height=2, width=2, pointer="/inputs/3")
+    assert raised.value.errors[0].pointer == "/inputs/3"
+
+
+@pytest.mark.parametrize("side", [8_000, 20_000])
+def test_too_many_pixels_are_refused_by_the_header(side: int) -> None:
+    content = bytearray(a_file(Image.new("1", (1, 1))))
+    content[16:24] = side.to_bytes(4, "big") * 2
+    content[29:33] = _crc(bytes(content[12:29]))
+    with pytest.raises(Invalid, match="50 million pixels"):
+        grey(bytes(content))
+
+
+def _crc(content: bytes) -> bytes:
+    import zlib
+
+    return zlib.crc32(content).to_bytes(4, "big")
+
+
+PICTURE = Image.fromarray((np.arange(12 * 12 * 3) % 251).astype(np.uint8).reshape(12, 12, 3))
+WHOLE = [a_file(PICTURE, kind) for kind in pictures.FORMATS]
+
+
+@given(st.sampled_from(WHOLE), st.integers(0, 400), st.binary(min_size=1, max_size=8))
+def test_a_damaged_file_gives_pixels_or_a_problem(
+    content: bytes, place: int, damage: bytes
+) -> None:
+    damaged = content[:place] + damage + content[place + len(damage) :]
+    try:
+        pixels = pictures.read(damaged, channels=3, height=4, width=4)
+    except Invalid:
+        return
+    assert pixels.shape == (3, 4, 4)
