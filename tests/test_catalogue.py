@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from pydantic import JsonValue
 
-from service.catalogue import Catalogue
+from service.catalogue import Catalogue, Trainable
+from service.datasets.base import ImageData
 from service.domain.components import Component
 from service.domain.datasets import DatasetFacts, Facts, ImageFacts, TextFacts
 from service.domain.jobs import JobSpec
@@ -238,6 +240,60 @@ def test_planning_leaves_the_global_generator_alone(catalogue: Catalogue) -> Non
     catalogue.build_model(Component(type="mlp"), shape)
 
     assert torch.equal(before, torch.get_rng_state())
+
+
+def some_data(facts: ImageFacts) -> ImageData:
+    generator = np.random.default_rng(0)
+    shape = (facts.examples, facts.channels, facts.height, facts.width)
+    return ImageData(
+        facts=facts,
+        images=generator.integers(0, 256, shape, dtype=np.uint8),
+        labels=np.arange(facts.examples, dtype=np.int64) % len(facts.classes),
+        test_images=None,
+        test_labels=None,
+    )
+
+
+def a_build(catalogue: Catalogue, **fields: Any) -> tuple[JobSpec, Trainable]:
+    facts = images(8).model_copy(update={"test_examples": 0})
+    spec = resolved(catalogue, facts, **fields)
+    return spec, catalogue.build(spec, some_data(facts))
+
+
+def test_what_is_built_is_what_was_planned(catalogue: Catalogue) -> None:
+    spec, built = a_build(catalogue, architecture="cnn", training={"epochs": 2})
+    facts = images(8).model_copy(update={"test_examples": 0})
+
+    plan = catalogue.plan(spec, some_facts(facts))
+
+    assert (built.steps_per_epoch, built.steps, built.epochs) == (
+        plan.steps_per_epoch,
+        plan.steps,
+        2,
+    )
+    assert sum(parameter.numel() for parameter in built.model.parameters()) == plan.parameters
+    assert built.optimizer.param_groups[0]["weight_decay"] == 0.05
+    assert built.optimizer.param_groups[0]["lr"] == pytest.approx(0.004 * 0.04)
+
+
+def test_the_seed_alone_fixes_the_first_weights(catalogue: Catalogue) -> None:
+    before = torch.get_rng_state()
+    first, again, other = (
+        next(a_build(catalogue, training={"seed": seed})[1].model.parameters())
+        for seed in (7, 7, 8)
+    )
+
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_restored_task_has_the_shape_it_was_prepared_with(catalogue: Catalogue) -> None:
+    spec, built = a_build(catalogue)
+
+    task = catalogue.restore(spec.task, built.task.preparation())
+
+    assert task.shape == built.task.shape
 
 
 THIRD_PARTY = '''
