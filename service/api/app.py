@@ -14,6 +14,7 @@ from service.api import (
     system,
 )
 from service.api.doors import Doors
+from service.api.limits import TooLargeAnswers
 from service.api.parts import Parts
 from service.api.queries import refuse_unknown_parameters
 from service.api.request_ids import RequestIds
@@ -40,7 +41,6 @@ def create_app(
         version="1",
         description=DESCRIPTION,
         redoc_url=None,
-        max_body_size=settings.max_body_bytes,
     )
     app.state.parts = Parts(
         settings=settings,
@@ -52,7 +52,11 @@ def create_app(
     app.include_router(system.router)
     known_parameters = [Depends(refuse_unknown_parameters)]
     for part in (jobs, metrics, models, predictions, datasets, components):
-        app.include_router(part.router, dependencies=known_parameters)
+        app.include_router(
+            part.router,
+            dependencies=known_parameters,
+            max_body_size=settings.max_body_bytes,
+        )
     app.include_router(
         datasets.upload_router,
         dependencies=known_parameters,
@@ -60,6 +64,7 @@ def create_app(
     )
     problems.install(app)
     openapi.install(app, catalogue)
+    app.add_middleware(TooLargeAnswers)
     app.add_middleware(Doors)
     app.add_middleware(RequestIds)
     return app

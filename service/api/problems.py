@@ -1,17 +1,18 @@
-"""Problems as HTTP answers (RFC 9457): the one table from families to statuses, and its renderer."""
+"""Problems as HTTP answers (RFC 9457): the one table from families to statuses, its renderer."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NoReturn, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, JsonValue
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from service.api.request_ids import HEADER, request_id_of
-from service.domain import problems
+from service.domain import problems, validation
 from service.domain.base import Outgoing
 from service.domain.problems import FieldError, Problem, pointer_to
 
@@ -47,7 +48,6 @@ STATUSES: Mapping[type[Problem], HTTPStatus] = {
 _HTTP_DETAILS: Mapping[int, tuple[str, str]] = {
     404: ("path_not_found", "Nothing is at this path. /docs lists every path."),
     405: ("method_not_allowed", "This path does not take this method; Allow says which it takes."),
-    413: ("too_large", "The body is larger than this path takes. Send less."),
 }
 
 
@@ -150,13 +150,9 @@ def _on_problem(request: Request, error: Exception) -> Response:
 
 def _on_wrong_parameters(request: Request, error: Exception) -> Response:
     """Answer for path, query and header; bodies are read by `bodies`."""
-    wrong = cast("RequestValidationError", error).errors()
-    found = [
-        FieldError(pointer=pointer_to(each["loc"]), detail=_lower_first(str(each["msg"])))
-        for each in wrong
-    ]
-    names = ", ".join(each.pointer for each in found)
-    return render(request, problems.Invalid(f"Wrong parameters: {names}.", errors=found))
+    wrong = cast("Sequence[ErrorDetails]", cast("RequestValidationError", error).errors())
+    found = {pointer_to(each["loc"]): validation.describe(each) for each in wrong}
+    return render(request, validation.invalid_fields(found))
 
 
 def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -184,7 +180,3 @@ def _on_bug(request: Request, error: Exception) -> Response:
 def refuse(pointer: str, detail: str) -> NoReturn:
     """Raise the problem of one wrong field."""
     raise problems.invalid_field(pointer, detail)
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -181,7 +181,7 @@ def _explain(
         if isinstance(wrong["input"], str) and len(choices) > 1:
             return path, f"is none of the choices; {known_names(choices, near=wrong['input'])}"
         return path, f"must be {context.get('expected')}"
-    return path, _describe(kind, wrong)
+    return path, describe(wrong)
 
 
 def _explain_tag(
@@ -199,8 +199,9 @@ def _explain_tag(
     return path, f"is no known type; {known_names(tags, near=str(context['tag']))}"
 
 
-def _describe(kind: str, wrong: ErrorDetails) -> str:
-    context = wrong.get("ctx", {})
+def describe(wrong: ErrorDetails) -> str:
+    """Say in plain English what a wrong value needs."""
+    kind, context = wrong["type"], wrong.get("ctx", {})
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         return (
