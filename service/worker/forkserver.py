@@ -14,6 +14,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import ModuleType
@@ -139,6 +140,8 @@ def _open_pidfd(pid: int) -> int | None:
 @contextmanager
 def _signals_blocked() -> Generator[None]:
     """Let a new fork server begin with signals blocked, until `preload` has it ignore them."""
+    # Whoever starts it unblocks them (Python 3.11 to 3.13): it must run before.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
     try:
         yield

@@ -89,6 +89,7 @@ class Supervisor:
     def drain(self) -> None:
         """Have every job write a checkpoint and go back to the queue."""
         self._draining = True
+        self._beat_at = 0.0  # let people see it now
         for held in self._held:
             self._tell(held, held.told or "drain")
 

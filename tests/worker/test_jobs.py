@@ -14,15 +14,8 @@ pytestmark = pytest.mark.usefixtures("worker")
 
 
 def process_of(yard: Yard, worker: WorkerProcess, job: Job) -> int:
-    """Find the process of the newest attempt of a job, from the log: it says so when it begins."""
-    attempt = yard.job(job.id).attempt
-    begins = f"{job.id}: attempt {attempt} begins in process "
-
-    def logged() -> int | None:
-        lines = worker.log.read_text().splitlines()
-        return next((int(line.rpartition(" ")[2]) for line in lines if begins in line), None)
-
-    return eventually(logged)
+    """Find the process of the newest attempt of a job."""
+    return worker.training_process(yard.job(job.id))
 
 
 def series_of(yard: Yard, job: Job) -> dict[str, list[int]]:
@@ -92,13 +85,13 @@ def test_a_paused_job_writes_a_checkpoint_and_goes_on_from_it_when_resumed(
 def test_a_job_whose_process_is_killed_goes_on_from_its_newest_checkpoint(
     busy_yard: Yard, worker: WorkerProcess
 ) -> None:
-    job = busy_yard.accept(max_steps=400)
+    job = busy_yard.accept(max_steps=200)
     checkpoint = busy_yard.wait_for_checkpoint(job)
 
     os.kill(process_of(busy_yard, worker, job), signal.SIGKILL)
     ended = busy_yard.wait_for(job, "succeeded", "failed")
 
-    assert (ended.status, ended.attempt, ended.progress.step) == ("succeeded", 2, 400)
+    assert (ended.status, ended.attempt, ended.progress.step) == ("succeeded", 2, 200)
     steps = series_of(busy_yard, job)["train_loss"]
     assert steps == sorted(set(steps))
     assert steps[0] <= checkpoint.step  # what the first attempt measured is still there
@@ -109,7 +102,7 @@ def test_a_job_whose_process_is_killed_goes_on_from_its_newest_checkpoint(
 def test_a_job_whose_process_always_dies_fails_and_says_how(
     yard: Yard,
 ) -> None:
-    job = yard.accept(max_steps=10**9, hidden_size=4096)  # its first checkpoint is far away
+    job = yard.accept(hidden_size=4096)  # its first checkpoint is far away
     worker = yard.start_worker(max_deaths=2)
 
     for attempt in (1, 2):

@@ -28,7 +28,7 @@ from service.store.blobs import DatabaseBlobs
 from service.store.engine import Database, database_now
 from service.store.tables import JobRow
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 120.0
 MARK = "TRAINYARD_TEST_MARK"
 SENTENCES = [
     f"{who} {does} {what}"
@@ -40,7 +40,7 @@ ThingT = TypeVar("ThingT")
 
 
 def eventually(find: Callable[[], ThingT | None]) -> ThingT:
-    """Ask until there is an answer that is neither None nor False; fail after a minute."""
+    """Ask until there is an answer that is neither None nor False; fail after two minutes."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline:
         found = find()
@@ -86,10 +86,15 @@ class WorkerProcess:
             lambda: next((pid for pid in self.pids() if b"forkserver import" in argv(pid)), None)
         )
 
-    def training(self) -> list[int]:
-        """List the processes forked by the server."""
-        server = self.forkserver()
-        return [pid for pid in self.pids() if parent_of(pid) == server]
+    def training_process(self, job: Job) -> int:
+        """Find the process of this attempt at a job, from the log: it says so when it begins."""
+        begins = f"{job.id}: attempt {job.attempt} begins in process "
+
+        def logged() -> int | None:
+            lines = self.log.read_text(encoding="utf-8").splitlines()
+            return next((int(line.rpartition(" ")[2]) for line in lines if begins in line), None)
+
+        return eventually(logged)
 
     def signal_group(self, number: signal.Signals) -> None:
         """Send a signal to the whole process group, as Ctrl-C and service managers do."""
@@ -207,11 +212,3 @@ def argv(pid: int) -> bytes:
 def stat(pid: int) -> list[str]:
     """Return the fields of /proc/PID/stat after the name: state, parent, … (proc(5))."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def parent_of(pid: int) -> int | None:
-    """Return the parent of a process, None when it has just ended."""
-    try:
-        return int(stat(pid)[1])
-    except OSError:
-        return None
