@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import torch
-from service.catalogue import Catalogue
 
+from service.catalogue import Catalogue
 from service.datasets import registry
 from service.datasets.base import Data
 from service.domain.datasets import DatasetFacts

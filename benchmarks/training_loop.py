@@ -18,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from service.catalogue import Catalogue
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.measuring import Silent, built_in, print_table, resolve
+from service.catalogue import Catalogue
 from service.datasets.base import ImageData
 from service.domain.datasets import DatasetFacts
 from service.training.loop import train
@@ -74,7 +74,7 @@ class Images(Dataset[tuple[Tensor, int]]):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        image = torch.from_numpy(self.images[index]).float().div(255)
+        image = torch.tensor(self.images[index]).float().div(255)
         return (image - MEAN) / DEVIATION, int(self.labels[index])
 
 
