@@ -1,38 +1,37 @@
 """How long from accepting a job to its first training step, with a warm worker?
 
 Measured in turns with `python -c "import torch"`, which is what a process per job that is not
-forked from a warm server would have to wait for at the least. Prints the ratio of the medians.
+forked from a warm server would have to wait for at the least. Training runs at the lowest priority:
+on a machine that is busy with other things it waits for them.
 """
 
 import argparse
 import os
-import platform
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
+from benchmarks.measuring import print_table
 from service.catalogue import Catalogue
 from service.datasets import registry
 from service.domain.components import Component
 from service.domain.datasets import TextDatasetSpec
 from service.domain.jobs import NewJob
 from service.domain.requests import DatasetChoice, JobRequest, TrainingOptions
-from service.settings import cores
 from service.store import claims, datasets, jobs, metrics, migrate
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import Database, database_now
-from service.training.device import cpu_name
 
 TEXT = b"I like eating rice\nyou cook bread\nwe buy apples\nthey share soup\n" * 8
 DEADLINE_SECONDS = 120
+IMPORT = 'python -c "import torch"'
+OURS = "accepted → first step reported"
 
 
 def main() -> None:
@@ -44,15 +43,14 @@ def main() -> None:
         ours: list[float] = []
         imports: list[float] = []
         for _ in range(rounds):
-            ours.append(first_step(yard))
-            imports.append(import_torch())
-    print(
-        f"{datetime.now(UTC):%Y-%m-%d}, {cpu_name()}, {cores()} cores, {platform.python_version()}"
-    )
-    print(f"accepted → first step reported  {median_ms(ours)}")
-    print(f'python -c "import torch"        {median_ms(imports)}')
-    print(
-        f"ratio of medians                {statistics.median(ours) / statistics.median(imports):.2f}"
+            ours.append(first_step(yard) * 1000)
+            imports.append(import_torch() * 1000)
+    print_table(
+        "From accepting a job to its first step, with a warm worker",
+        {IMPORT: imports, OURS: ours},
+        unit="ms",
+        baseline=IMPORT,
+        extra={OURS: f"{min(ours):.0f} to {max(ours):.0f}"},
     )
 
 
@@ -90,7 +88,7 @@ def import_torch() -> float:
 
 
 @contextmanager
-def worker_on(url: str) -> Iterator[Database]:
+def worker_on(url: str) -> Generator[Database]:
     """Start a worker process on a new database with a small text in it."""
     database = Database.open(url)
     migrate.upgrade(database)
@@ -121,13 +119,6 @@ def wait_until_registered(database: Database) -> None:
                 return
         time.sleep(0.05)
     raise TimeoutError
-
-
-def median_ms(seconds: list[float]) -> str:
-    return (
-        f"median {statistics.median(seconds) * 1000:6.0f} ms "
-        f"(from {min(seconds) * 1000:.0f} to {max(seconds) * 1000:.0f}, {len(seconds)} runs)"
-    )
 
 
 if __name__ == "__main__":

@@ -18,6 +18,12 @@ def process_of(yard: Yard, worker: WorkerProcess, job: Job) -> int:
     return worker.training_process(yard.job(job.id))
 
 
+def thread_ticks(pid: int) -> list[int]:
+    """Return the processor time of each thread, in hundredths of a second (proc(5): utime)."""
+    tasks = [task / "stat" for task in Path(f"/proc/{pid}/task").iterdir()]
+    return [int(task.read_text().rpartition(")")[2].split()[11]) for task in tasks]
+
+
 def series_of(yard: Yard, job: Job) -> dict[str, list[int]]:
     """Return the steps of each series."""
     with yard.database.read() as session:
@@ -44,13 +50,11 @@ def test_a_larger_model_trains_with_all_threads_after_the_preload(
     pid = process_of(busy_yard, worker, job)
 
     running = busy_yard.job(job.id)
-    tasks = [task / "stat" for task in Path(f"/proc/{pid}/task").iterdir()]
-    computing = [task for task in tasks if int(task.read_text().rpartition(")")[2].split()[11]) > 5]
+    eventually(lambda: len([ticks for ticks in thread_ticks(pid) if ticks > 5]) >= 2)
     busy_yard.act(job, "cancel")
 
     assert running.run is not None
     assert running.run.threads == 2
-    assert len(computing) >= 2  # utime, in hundredths of a second, of the threads themselves
     busy_yard.wait_for(job, "cancelled")
 
 

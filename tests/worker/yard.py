@@ -139,18 +139,32 @@ class Yard:
         for worker in self._workers:
             worker.destroy()
 
-    def accept(self, *, max_steps: int = 10_000_000, hidden_size: int = 8) -> Job:
+    def accept(
+        self, *, max_steps: int = 10_000_000, hidden_size: int = 8, stable: bool = True
+    ) -> Job:
         """Put a job in the queue; without `max_steps` it trains for ever."""
+        lr, gradient_clip = (0.1, 1.0) if stable else (1000.0, None)
+        architecture = {"type": "rnn", "hidden_size": hidden_size, "activation": "relu"}
         request = JobRequest(
             dataset=DatasetChoice(name=self.dataset.name),
-            architecture=Component.model_validate({"type": "rnn", "hidden_size": hidden_size}),
-            training=TrainingOptions(max_steps=max_steps, batch_size=16),
+            architecture=Component.model_validate(architecture),
+            optimizer=Component.model_validate({"type": "sgd", "lr": lr}),
+            training=TrainingOptions(
+                max_steps=max_steps, batch_size=16, gradient_clip=gradient_clip
+            ),
         )
+        request = self.catalogue.job_request.model_validate_json(request.model_dump_json())
         with self.database.begin() as session:
             facts = datasets.get_facts(session, self.dataset.name)
-            request = self.catalogue.job_request.model_validate_json(request.model_dump_json())
             spec = self.catalogue.resolve(request, facts)
             return jobs.enqueue(session, NewJob(spec=spec), now=database_now(session))
+
+    def spoil(self, job: Job) -> None:
+        """Give the job a spec that nobody could have asked for."""
+        spec = job.spec.model_dump(mode="json")
+        spec["architecture"]["hidden_size"] = "many"
+        with self.database.begin() as session:
+            session.execute(sa.update(JobRow).where(JobRow.id == job.id).values(spec=spec))
 
     def job(self, job_id: str) -> Job:
         """Read a job."""
