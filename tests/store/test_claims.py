@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
-from multiprocessing import get_context
 
 import pytest
 import sqlalchemy as sa
@@ -32,6 +31,7 @@ from tests.builders import (
     a_run,
     a_spec,
     find_claim,
+    forkserver,
 )
 
 PROCESSES = 8
@@ -118,7 +118,7 @@ def test_eight_processes_claim_a_thousand_jobs_and_none_twice(database: Database
     with database.begin() as session:
         ids = {jobs.enqueue(session, NewJob(spec=spec), now=NOON).id for _ in range(JOBS)}
     url = database.engine.url.render_as_string(hide_password=False)
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(PROCESSES, mp_context=forkserver()) as pool:
         taken = [job for jobs in pool.map(claim_all, [url] * PROCESSES) for job in jobs]
 
     assert len(taken) == JOBS
