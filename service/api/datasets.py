@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from typing import Annotated, BinaryIO
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import RootModel
@@ -132,7 +133,7 @@ def create_dataset(
         dataset, created = dataset_store.add_dataset(session, new, now=database_now(session))
     if not created:
         response.status_code = 200
-    response.headers["Location"] = f"/v1/datasets/{dataset.name}"
+    response.headers["Location"] = f"/v1/datasets/{quote(dataset.name)}"
     return dataset
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
+from service.api.methods import allowed_methods
 from service.api.request_ids import HEADER, request_id_of
 from service.domain import problems, validation
 from service.domain.base import Outgoing
@@ -159,9 +160,10 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     raised = cast("HTTPException", error)
     status = HTTPStatus(raised.status_code)
     code, detail = _HTTP_DETAILS.get(status, (status.name.lower(), str(raised.detail)))
-    return _answer(
-        request, status, code=code, title=status.phrase, detail=detail, headers=raised.headers
-    )
+    headers = dict(raised.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = allowed_methods(request)
+    return _answer(request, status, code=code, title=status.phrase, detail=detail, headers=headers)
 
 
 def _on_bug(request: Request, error: Exception) -> Response:

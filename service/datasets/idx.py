@@ -189,7 +189,11 @@ def _open(role: str, content: BinaryIO, budget: _Budget) -> _Opened:
     """Read the header, and take what it declares out of the budget."""
     start = content.read(2)
     content.seek(-len(start), 1)
-    stream = cast("BinaryIO", gzip.GzipFile(fileobj=content)) if start == _GZIP_MAGIC else content
+    stream = (
+        cast("BinaryIO", gzip.GzipFile(fileobj=content, mode="rb"))
+        if start == _GZIP_MAGIC
+        else content
+    )
     magic = _read(role, stream, 4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
         detail = "begin with the wrong magic number: IDX files begin with 00 00 08"

@@ -1,0 +1,1 @@
+"""Tables of wrong requests, one case a line."""

@@ -1,0 +1,84 @@
+"""The real service, started as a user starts it: one per kind of database for all tests."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from service.client import Client
+
+
+@contextmanager
+def running(database_url: str, folder: Path, **settings: str) -> Generator[str]:
+    """Run `trainyard up` on a free port; give its URL; end it as an operator does."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("TRAINYARD_")
+    }
+    environment |= {"TRAINYARD_DATABASE_URL": database_url, **settings}
+    with (
+        (folder / "service.log").open("ab") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", "service", "up", "--port", "0"],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url, (folder / "service.log").read_text()
+        yield url
+        process.terminate()
+        assert process.wait(timeout=60) == 0
+
+
+@pytest.fixture(scope="session")
+def sqlite_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A service on a SQLite file."""
+    folder = tmp_path_factory.mktemp("sqlite-service")
+    with running(f"sqlite:///{folder}/trainyard.db", folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgresql_service(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_url: str
+) -> Iterator[str]:
+    """A service on PostgreSQL."""
+    folder = tmp_path_factory.mktemp("postgresql-service")
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE service")
+    database = sa.make_url(postgresql_url).set(database="service")
+    with running(database.render_as_string(hide_password=False), folder) as url:
+        yield url
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE service WITH (FORCE)")
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def service(request: pytest.FixtureRequest) -> str:
+    """The URL of a running service, on each kind of database."""
+    return request.getfixturevalue(f"{request.param}_service")
+
+
+@pytest.fixture(scope="session")
+def client(service: str) -> Iterator[Client]:
+    """The shipped client of the running service."""
+    with Client(service) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def http(service: str) -> Iterator[httpx.Client]:
+    """A plain HTTP client, for what the shipped one would never send."""
+    with httpx.Client(base_url=service, timeout=90) as client:
+        yield client
