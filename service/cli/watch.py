@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from service.cli import options, output
-from service.client import Client
+from service.client import Client, UnreachableError
 from service.domain.jobs import Job, JobResult
 
-SHOWN = ("val_accuracy", "val_perplexity", "val_rmse", "val_loss")
+SHOWN = ("val_perplexity", "val_accuracy", "val_rmse", "val_loss")
 """Validation metrics, the one most worth a look first."""
 RATE = "time/examples_per_second"
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -72,7 +72,10 @@ class Bar:
         return "  ".join(parts)
 
     def _newest_metrics(self, job: Job) -> list[str]:
-        series = self._client.get_metrics(job.id, max_points=10).series
+        try:
+            series = self._client.get_metrics(job.id, max_points=10).series
+        except UnreachableError:  # whoever follows the job decides how long to wait for the service
+            return []
         newest = {name: values.value[-1] for name, values in series.items() if values.value}
         validation = [name for name in SHOWN if name in newest][:1]
         shown = [name for name in ("train_loss", *validation) if name in newest]

@@ -1,6 +1,7 @@
 """The synchronous client. Every method is one call of `calls`, sent with httpx."""
 
 import ipaddress
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -100,7 +101,8 @@ class Client:
         in a restart, is waited for. Raises TimeoutError after `deadline` seconds.
         """
         following = Following()
-        started = answered = time.monotonic()
+        started = time.monotonic()
+        answered = -math.inf  # one that has never answered is not waited for
         while not following.over:
             try:
                 job = self.get_job(job_id)

@@ -143,4 +143,4 @@ def test_pausing_resuming_and_deleting_a_job(trainyard: Trainyard, client: Clien
 
     shown = trainyard("jobs", "show", job.id)
     assert shown.returncode == 1
-    assert job.id in shown.stderr
+    assert "no job with this id" in shown.stderr

@@ -51,18 +51,22 @@ def show_rows(client: Client, database: Path, proof: Proof) -> None:
 
 def _compare(client: Client, counts: Mapping[str, tuple[int, int]], proof: Proof) -> None:
     """Expect that `/v1/system` says what we counted."""
-    facts = client.system()["database"]
-    if not isinstance(facts, dict):
-        message = "/v1/system does not tell about the database"
+    facts = _object(client.system(), "database")
+    tables = _object(facts, "tables")
+    told = {table: _object(tables, table)["rows"] for table in ("jobs", "metrics", "checkpoints")}
+    words = ", ".join(f"{rows} {table}" for table, rows in told.items())
+    proof.expect(
+        all(rows == counts[table][0] for table, rows in told.items()),
+        f"GET /v1/system tells the same: {words}",
+    )
+
+
+def _object(answer: Mapping[str, JsonValue], name: str) -> Mapping[str, JsonValue]:
+    part = answer.get(name)
+    if not isinstance(part, dict):
+        message = f"/v1/system does not tell about {name}"
         raise StepFailedError(message)
-    for table in ("jobs", "metrics", "checkpoints"):
-        told = _number(facts, table)
-        proof.expect(told == counts[table][0], f"GET /v1/system tells {told:,} {table}, as counted")
-
-
-def _number(facts: Mapping[str, JsonValue], name: str) -> int:
-    value = facts.get(name)
-    return value if isinstance(value, int) else -1
+    return part
 
 
 def _count(connection: sqlite3.Connection, table: str) -> tuple[int, int]:
