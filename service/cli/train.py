@@ -1,7 +1,8 @@
 """`trainyard train`: start a training job and watch it."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -33,8 +34,6 @@ def train(
     max_steps: Annotated[int | None, typer.Option(help="Steps, instead of epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples per step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes weights, order, dropout.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or mps.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="End after so long.")] = None,
     priority: Annotated[int | None, typer.Option(help="Higher goes first.")] = None,
     client_id: Annotated[str | None, typer.Option(help="Your own id for the job.")] = None,
     metadata: Annotated[
@@ -64,8 +63,6 @@ def train(
             "max_steps": max_steps,
             "batch_size": batch_size,
             "seed": seed,
-            "device": device,
-            "max_seconds": max_seconds,
         },
         metadata=metadata or [],
         settings=settings or [],
@@ -73,16 +70,21 @@ def train(
     with Client(url) as client:
         if plan:
             _print_plan(client.plan_job(body), json=json)
-            return
-        job = client.create_job(body)
-        if watch:
-            # The id comes first, where it is seen even if the bar is not.
-            (output.messages if json else output.results).print(job.id)
-            raise typer.Exit(watch_until_over(client, job.id, json=json))
-        if json:
-            output.print_json(job)
         else:
-            output.results.print(job.id)
+            raise typer.Exit(_start(client, body, watch=watch, json=json))
+
+
+def _start(client: Client, body: Mapping[str, Any], *, watch: bool, json: bool) -> int:
+    job = client.create_job(body)
+    if watch:
+        # The id comes first, where it is seen even if the bar is not.
+        (output.messages if json else output.results).print(job.id)
+        return watch_until_over(client, job.id, json=json)
+    if json:
+        output.print_json(job)
+    else:
+        output.results.print(job.id)
+    return 0
 
 
 def _print_plan(plan: Plan, *, json: bool) -> None:
