@@ -1,4 +1,4 @@
-"""What exists is documented: a setting, an architecture or a link that nobody can find fails here."""
+"""What exists is documented: a setting, an architecture or a link that is missing fails here."""
 
 import re
 from pathlib import Path

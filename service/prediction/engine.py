@@ -6,6 +6,7 @@ never change under their SHA-256, so they are loaded once and kept while memory 
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,11 @@ from service.prediction.cache import Cache, Sized
 from service.store import blobs as blob_store
 from service.store import models as model_store
 from service.store.engine import Database
+from service.store.errors import BlobGone
 from service.tasks.base import Task
+
+
+ATTEMPTS = 5
 
 
 class _Key(NamedTuple):
@@ -47,15 +52,7 @@ class Predictor:
     ) -> PredictResponse:
         """Answer each input. Raises ModelNotFound, ModelNotReady, or Invalid for an input."""
         started = time.perf_counter()
-        with self._database.read() as session:
-            servable = model_store.get_servable(session, reference)
-        key = _Key(
-            servable.weights_sha256,
-            servable.preparation_sha256,
-            servable.task,
-            servable.architecture.model_dump_json(),
-        )
-        loaded = self._cache.get(key, lambda: self._load(servable))
+        servable, loaded = self._find(reference)
         encoded = loaded.task.encode(inputs)
         ready = time.perf_counter()
         with torch.inference_mode():
@@ -77,6 +74,26 @@ class Predictor:
                 batch_size=len(inputs),
             ),
         )
+
+    def _find(self, reference: str) -> tuple[Servable, _Loaded]:
+        """Resolve and load. A job that trains may replace its checkpoint in between: once more."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return self._find_once(reference)
+            except BlobGone:
+                continue
+        return self._find_once(reference)
+
+    def _find_once(self, reference: str) -> tuple[Servable, _Loaded]:
+        with self._database.read() as session:
+            servable = model_store.get_servable(session, reference)
+        key = _Key(
+            servable.weights_sha256,
+            servable.preparation_sha256,
+            servable.task,
+            servable.architecture.model_dump_json(),
+        )
+        return servable, self._cache.get(key, partial(self._load, servable))
 
     def _load(self, servable: Servable) -> Sized[_Loaded]:
         preparation = blob_store.read(self._database, servable.preparation_sha256)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.store.engine import MEBIBYTE, Database, database_now, moment, upsert
+from service.store.errors import BlobGone
 from service.store.ids import new_id
 from service.store.tables import (
     BlobChunkRow,
@@ -56,7 +57,7 @@ class DatabaseBlobs:
         return put(self._database, content)
 
     def read(self, sha256: str) -> bytes:
-        """Return all bytes of a blob. Raises KeyError when there is none."""
+        """Return all bytes of a blob. Raises BlobGone when there is none."""
         return read(self._database, sha256)
 
 
@@ -83,7 +84,7 @@ def put(database: Database, content: BinaryIO | bytes) -> tuple[str, int]:
 
 
 def stream(database: Database, sha256: str) -> Iterator[bytes]:
-    """Read a blob chunk by chunk. Raises KeyError when there is none (any more).
+    """Read a blob chunk by chunk. Raises BlobGone when there is none (any more).
 
     No transaction stays open between chunks: who reads slowly holds up nobody.
     """
@@ -91,7 +92,7 @@ def stream(database: Database, sha256: str) -> Iterator[bytes]:
         known = sa.select(BlobRow.upload_id).where(BlobRow.sha256 == sha256)
         row = session.execute(known.add_columns(BlobRow.size)).one_or_none()
     if row is None or row.upload_id is None:
-        raise KeyError(sha256)
+        raise BlobGone(sha256)
     chunks = SLICE_BYTES // database.chunk_bytes
     position, rest = 0, row.size
     while rest > 0:
@@ -104,14 +105,14 @@ def stream(database: Database, sha256: str) -> Iterator[bytes]:
         with database.read() as session:
             pieces = session.scalars(of_slice).all()
         if not pieces:
-            raise KeyError(sha256)
+            raise BlobGone(sha256)
         yield from pieces
         position += len(pieces)
         rest -= sum(map(len, pieces))
 
 
 def read(database: Database, sha256: str) -> bytes:
-    """Return all bytes of a blob. Raises KeyError when there is none."""
+    """Return all bytes of a blob. Raises BlobGone when there is none."""
     return b"".join(stream(database, sha256))
 
 

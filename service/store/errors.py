@@ -10,6 +10,10 @@ class LeaseLost(Exception):  # noqa: N818  a state of affairs that a worker acts
     """The job is no longer this worker's: nothing of it may be written any more."""
 
 
+class BlobGone(KeyError):
+    """No such bytes, or no longer: what referred to them was deleted or replaced."""
+
+
 class NothingToServe(Exception):  # noqa: N818
     """A job without any checkpoint was reported as succeeded."""
 

@@ -32,11 +32,11 @@ def waiting(client: Client) -> Iterator[str]:
     ):
         request = {"model": name, "dataset": dataset, "architecture": architecture, **quick}
         assert client.wait_for_job(client.create_job(request).id).status == "succeeded"
-    job = client.create_job({"dataset": "eating", "architecture": "rnn", "priority": -100})
-    client.pause_job(job.id)
+    # No worker on Linux has such a device: the job stays in the queue.
+    elsewhere = {"training": {"device": "mps"}}
+    job = client.create_job({"dataset": "eating", "architecture": "rnn", **elsewhere})
     yield job.id
     client.cancel_job(job.id)
-    client.wait_for_job(job.id)
 
 
 def send(http: httpx.Client, case: Case, path: str) -> httpx.Response:
