@@ -26,7 +26,7 @@ from service.domain.transitions import JobAction
 from service.store import checkpoints, claims, datasets, events, jobs
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import Database, database_now
-from service.store.tables import JobRow
+from service.store.tables import BlobChunkRow, JobRow
 
 DEADLINE_SECONDS = 120.0
 MARK = "TRAINYARD_TEST_MARK"
@@ -143,15 +143,14 @@ class Yard:
         self, *, max_steps: int = 10_000_000, hidden_size: int = 8, stable: bool = True
     ) -> Job:
         """Put a job in the queue; without `max_steps` it trains for ever."""
-        lr, gradient_clip = (0.1, 1.0) if stable else (1000.0, None)
-        architecture = {"type": "rnn", "hidden_size": hidden_size, "activation": "relu"}
+        # Where lr times weight decay is above 2, every step makes the weights larger.
+        optimizer = {"type": "sgd", "lr": 0.1, "weight_decay": 0.0 if stable else 100.0}
         request = JobRequest(
             dataset=DatasetChoice(name=self.dataset.name),
-            architecture=Component.model_validate(architecture),
-            optimizer=Component.model_validate({"type": "sgd", "lr": lr}),
-            training=TrainingOptions(
-                max_steps=max_steps, batch_size=16, gradient_clip=gradient_clip
-            ),
+            architecture=Component.model_validate({"type": "rnn", "hidden_size": hidden_size}),
+            optimizer=Component.model_validate(optimizer),
+            schedule=Component(type="constant"),
+            training=TrainingOptions(max_steps=max_steps, batch_size=16),
         )
         request = self.catalogue.job_request.model_validate_json(request.model_dump_json())
         with self.database.begin() as session:
@@ -159,12 +158,10 @@ class Yard:
             spec = self.catalogue.resolve(request, facts)
             return jobs.enqueue(session, NewJob(spec=spec), now=database_now(session))
 
-    def spoil(self, job: Job) -> None:
-        """Give the job a spec that nobody could have asked for."""
-        spec = job.spec.model_dump(mode="json")
-        spec["architecture"]["hidden_size"] = "many"
+    def lose_data(self) -> None:
+        """Lose the bytes of all datasets, as only a broken disk can."""
         with self.database.begin() as session:
-            session.execute(sa.update(JobRow).where(JobRow.id == job.id).values(spec=spec))
+            session.execute(sa.delete(BlobChunkRow))
 
     def job(self, job_id: str) -> Job:
         """Read a job."""
