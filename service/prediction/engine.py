@@ -23,7 +23,6 @@ from service.store.engine import Database
 from service.store.errors import BlobGone
 from service.tasks.base import Task
 
-
 ATTEMPTS = 5
 
 

@@ -10,7 +10,7 @@ class LeaseLost(Exception):  # noqa: N818  a state of affairs that a worker acts
     """The job is no longer this worker's: nothing of it may be written any more."""
 
 
-class BlobGone(KeyError):
+class BlobGone(KeyError):  # noqa: N818  a state of affairs, like LeaseLost
     """No such bytes, or no longer: what referred to them was deleted or replaced."""
 
 

@@ -63,7 +63,9 @@ def test_every_curl_and_trainyard_line_of_the_readme_works(reader: dict[str, str
     assert '"candidates"' in done.stdout
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"`?make ([a-z-]+)", README))))
+@pytest.mark.parametrize(
+    "target", sorted(set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE)))
+)
 def test_every_make_target_of_the_readme_exists(target: str) -> None:
     done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 0
