@@ -59,11 +59,15 @@ def _show_examples(found: dict[str, Any], examples: Mapping[str, dict[str, JsonV
 
 
 def _document_the_edges(found: dict[str, Any]) -> None:
-    """Any path may turn a request away at the door, be too busy, or fail."""
+    """Any path may turn a request away at the door, be too busy, or fail: always as a problem."""
     schema = {"$ref": REFERENCE.format(model=ProblemDetails.__name__)}
     content = {MEDIA_TYPE: {"schema": schema}}
     for path in found["paths"].values():
         for operation in path.values():
             responses = operation["responses"]
+            if "422" in responses:  # instead of the framework's own
+                responses["422"] = {"description": "Wrong fields", "content": content}
             responses.setdefault("403", {"description": "Forbidden", "content": content})
             responses.setdefault("default", {"description": "Any problem", "content": content})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        found["components"]["schemas"].pop(unused, None)

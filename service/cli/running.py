@@ -1,19 +1,17 @@
-"""Builds the parts of the service and hands them to each other: the one composition root.
+"""`up` and `api`: build the parts of the service and hand them to each other.
 
 Nothing here decides anything about jobs or requests.
 """
 
 import logging
-import sys
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 
 from fastapi import FastAPI
 
 from service.api.app import create_app
 from service.catalogue import Catalogue
 from service.cli import output
+from service.cli.opening import is_migrated, opened
 from service.cli.server import Server, draining, listen
 from service.prediction.engine import Predictor
 from service.settings import Settings
@@ -26,33 +24,15 @@ log = logging.getLogger("trainyard")
 
 def up(settings: Settings) -> int:
     """Migrate, then run the API and one worker in this process until told to stop."""
-    with _opened(settings) as database:
+    with opened(settings) as database:
         migrations.upgrade(database)
         return _serve(settings, database, WorkerThread(settings))
 
 
 def api(settings: Settings) -> int:
     """Run the API alone."""
-    with _opened(settings) as database:
-        return _serve(settings, database, None) if _is_migrated(database) else 1
-
-
-def worker(settings: Settings) -> int:
-    """Run a worker alone, in the main thread."""
-    stop = threading.Event()
-    with _opened(settings) as database:
-        if not _is_migrated(database):
-            return 1
-    with draining(stop.set):
-        run_worker(settings, stop=stop)
-    return 0
-
-
-def migrate(settings: Settings) -> None:
-    """Bring the database to this version's schema."""
-    with _opened(settings) as database:
-        migrations.upgrade(database)
-        output.results.print(f"{database.url_without_password} is up to date.", markup=False)
+    with opened(settings) as database:
+        return _serve(settings, database, None) if is_migrated(database) else 1
 
 
 class WorkerThread:
@@ -122,28 +102,3 @@ def _build_app(settings: Settings, database: Database) -> FastAPI:
     return create_app(
         settings=settings, database=database, catalogue=catalogue, predictor=predictor
     )
-
-
-def _is_migrated(database: Database) -> bool:
-    if migrations.is_current(database):
-        return True
-    output.print_error(
-        f"{database.url_without_password} has another schema than this version needs. "
-        "Run `trainyard migrate` first."
-    )
-    return False
-
-
-@contextmanager
-def _opened(settings: Settings) -> Generator[Database]:
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-    )
-    # One line for every request of a client that polls, and for every step of a migration.
-    for noisy in ("httpx", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-    database = Database.open(settings.database_url)
-    try:
-        yield database
-    finally:
-        database.dispose()

@@ -1,6 +1,6 @@
 """`trainyard up`, `api`, `worker`, `migrate`: the commands that run the service itself.
 
-They import `service.cli.running` late: it brings torch, and client commands shall start at once.
+They import `service.cli.running` and `working` late: client commands shall start at once.
 """
 # ruff: noqa: PLC0415
 
@@ -39,17 +39,17 @@ def api(host: Host = None, port: Port = None, database_url: DatabaseUrl = None) 
 def worker(database_url: DatabaseUrl = None) -> None:
     """Run a worker alone. Needs a migrated database."""
     settings = _settings(database_url=database_url)
-    from service.cli import running
+    from service.cli import working
 
-    raise typer.Exit(running.worker(settings))
+    raise typer.Exit(working.worker(settings))
 
 
 def migrate(database_url: DatabaseUrl = None) -> None:
     """Bring the database to this version's schema. Safe to run at any time, also by several."""
     settings = _settings(database_url=database_url)
-    from service.cli import running
+    from service.cli import working
 
-    running.migrate(settings)
+    working.migrate(settings)
 
 
 def _settings(**given: str | int | None) -> Settings:

@@ -83,3 +83,9 @@ def test_a_wrong_command_line_ends_with_2_and_no_stack_trace(arguments: list[str
 
 def test_binding_beyond_loopback_is_refused_with_the_reason() -> None:
     assert "without keys" in trainyard("up", "--host", EVERYWHERE).stderr
+
+
+def test_the_worker_and_the_migration_import_no_torch() -> None:
+    code = "import sys, service.cli.working; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

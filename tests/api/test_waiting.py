@@ -1,0 +1,37 @@
+"""Waiting for jobs: many waiters, one poller, on both databases."""
+
+import asyncio
+
+from service.api.waiting import Waiter
+from service.store import jobs as job_store
+from service.store.engine import Database
+from tests.builders import NOON, a_queued_job
+
+
+def test_all_who_wait_for_a_job_hear_of_its_change(database: Database) -> None:
+    job = a_queued_job(database)
+
+    async def scenario() -> None:
+        waiter = Waiter(database)
+        waiting = [
+            asyncio.create_task(waiter.wait_for_change(job.id, "queued", seconds=60))
+            for _ in range(20)
+        ]
+        await asyncio.to_thread(cancel, database, job.id)
+        await asyncio.wait_for(asyncio.gather(*waiting), timeout=30)
+
+    asyncio.run(scenario())
+
+
+def test_a_wait_ends_without_a_change(database: Database) -> None:
+    job = a_queued_job(database)
+    asyncio.run(Waiter(database).wait_for_change(job.id, "queued", seconds=0.3))
+
+
+def test_a_job_that_is_gone_is_a_change(database: Database) -> None:
+    asyncio.run(Waiter(database).wait_for_change("job_gone", "queued", seconds=60))
+
+
+def cancel(database: Database, job_id: str) -> None:
+    with database.begin() as session:
+        job_store.apply_action(session, job_id, "cancel", now=NOON)
