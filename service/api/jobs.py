@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from service.api.bodies import named, read_json, takes
 from service.api.built_ins import facts_of
-from service.api.parts import After, DatabaseOf, JobIdPath, Limit, Parts, PartsOf, parts_of
+from service.api.parts import After, DatabaseOf, JobIdPath, Limit, Parts, PartsOf, requested_parts
 from service.api.preferences import preferred_wait
 from service.api.problems import problem_responses
 from service.domain.jobs import ENDED, CheckpointList, Job, JobList, JobStatus, NewJob, Plan
@@ -38,7 +38,7 @@ class QueueFull(Unavailable):
 
 
 async def _job_request(request: Request) -> JobRequest:
-    return await read_json(request, parts_of(request).catalogue.job_request)
+    return await read_json(request, requested_parts(request).catalogue.job_request)
 
 
 JobBody = Annotated[JobRequest, Depends(_job_request)]

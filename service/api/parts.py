@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, FastAPI, Path, Query, Request
 
 from service.api.waiting import Waiter
 from service.catalogue import Catalogue
@@ -24,16 +24,21 @@ class Parts:
     waiter: Waiter
 
 
-def parts_of(request: Request) -> Parts:
+def parts_of(app: FastAPI) -> Parts:
+    """Return the parts of an application."""
+    return app.state.parts
+
+
+def requested_parts(request: Request) -> Parts:
     """Return the parts of the application that a request came to."""
-    return request.app.state.parts
+    return parts_of(request.app)
 
 
 def _database(request: Request) -> Database:
-    return parts_of(request).database
+    return requested_parts(request).database
 
 
-PartsOf = Annotated[Parts, Depends(parts_of)]
+PartsOf = Annotated[Parts, Depends(requested_parts)]
 DatabaseOf = Annotated[Database, Depends(_database)]
 
 JobIdPath = Annotated[ShortText, Path(description="The job's id.", examples=["job_0198c0de"])]

@@ -28,9 +28,22 @@ class Waiter:
         self._database = database
         self._waiting: defaultdict[str, set[_Waiting]] = defaultdict(set)
         self._poller: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """Let everybody go at once, now and from now on: the service wants to end.
+
+        Called on the event loop's own thread.
+        """
+        self._closed = True
+        for waiters in self._waiting.values():
+            for waiting in waiters:
+                waiting.changed.set()
 
     async def wait_for_change(self, job_id: str, status: JobStatus, *, seconds: float) -> None:
         """Return when the job's status is another one, when it is gone, or after `seconds`."""
+        if self._closed:
+            return
         waiting = _Waiting(status, asyncio.Event())
         self._waiting[job_id].add(waiting)
         if self._poller is None or self._poller.done():

@@ -9,6 +9,7 @@ import threading
 from fastapi import FastAPI
 
 from service.api.app import create_app
+from service.api.parts import parts_of
 from service.catalogue import Catalogue
 from service.cli import output
 from service.cli.opening import is_migrated, opened
@@ -75,11 +76,13 @@ def _serve(settings: Settings, database: Database, worker: WorkerThread | None) 
     except OSError as error:
         output.print_error(f"{error.strerror}. Choose another with --port, or 0 for a free one.")
         return 1
-    server = Server(_build_app(settings, database), listener)
+    app = _build_app(settings, database)
+    server = Server(app, listener)
 
     def drain() -> None:
         log.info("draining: requests in flight are answered, running jobs write a checkpoint")
         server.should_exit = True
+        parts_of(app).waiter.close()  # who waits for a job would hold the end up
         if worker is not None:
             worker.drain()
 

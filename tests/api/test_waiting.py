@@ -28,6 +28,20 @@ def test_a_wait_ends_without_a_change(database: Database) -> None:
     asyncio.run(Waiter(database).wait_for_change(job.id, "queued", seconds=0.3))
 
 
+def test_a_service_that_ends_lets_everybody_go(database: Database) -> None:
+    job = a_queued_job(database)
+
+    async def scenario() -> None:
+        waiter = Waiter(database)
+        waiting = asyncio.create_task(waiter.wait_for_change(job.id, "queued", seconds=600))
+        await asyncio.wait([waiting], timeout=0)  # lets the task begin to wait
+        waiter.close()
+        await waiting
+        await waiter.wait_for_change(job.id, "queued", seconds=600)
+
+    asyncio.run(scenario())
+
+
 def test_a_job_that_is_gone_is_a_change(database: Database) -> None:
     asyncio.run(Waiter(database).wait_for_change("job_gone", "queued", seconds=60))
 
