@@ -175,6 +175,7 @@ def _job_columns() -> list[sa.Column[Any]]:
         sa.Column("deaths", sa.BigInteger(), nullable=False),
         sa.Column("reclaims", sa.BigInteger(), nullable=False),
         sa.Column("event_seq", sa.BigInteger(), nullable=False),
+        sa.Column("trained_seconds", sa.Double(), nullable=False),
         sa.Column("progress", sa.JSON(), nullable=False),
         sa.Column("run", sa.JSON(), nullable=True),
         sa.Column("error", sa.JSON(), nullable=True),

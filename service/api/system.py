@@ -7,6 +7,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
+from pydantic import Field
 
 from service.api.parts import DatabaseOf, Parts, PartsOf
 from service.domain.base import Outgoing
@@ -52,6 +53,7 @@ class SystemInfo(Outgoing):
 
     object: Literal["system"] = "system"
     versions: dict[str, str]
+    device: str | None = Field(description="The best device a worker has; null without workers.")
     threads: int
     limits: Limits
     workers: list[Worker]
@@ -95,11 +97,17 @@ def system(parts: PartsOf) -> SystemInfo:
             "torch": version("torch"),
             "sqlalchemy": version("sqlalchemy"),
         },
+        device=_best_device(workers),
         threads=parts.settings.threads,
         limits=_limits(parts),
         workers=workers,
         database=facts,
     )
+
+
+def _best_device(workers: list[Worker]) -> str | None:
+    offered = {device for worker in workers for device in worker.devices}
+    return next((device for device in ("cuda", "mps", "cpu") if device in offered), None)
 
 
 def _readiness(database: Database) -> Readiness:

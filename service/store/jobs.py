@@ -77,6 +77,7 @@ def _first_values(new: NewJob, now: datetime) -> dict[str, object]:
         "deaths": 0,
         "reclaims": 0,
         "event_seq": 0,
+        "trained_seconds": 0.0,
         "progress": Progress(epochs=training.epochs, steps=training.max_steps).model_dump(
             mode="json"
         ),

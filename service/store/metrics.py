@@ -57,10 +57,16 @@ def delete_after(session: Session, lease: str, step: int) -> None:
     )
 
 
-def report_progress(session: Session, lease: str, progress: Progress, *, now: datetime) -> None:
-    """Store how far the job came. Raises LeaseLost."""
+def report_progress(
+    session: Session, lease: str, progress: Progress, *, trained_seconds: float, now: datetime
+) -> None:
+    """Store how far the job came, and how long all attempts trained. Raises LeaseLost."""
     current = progress.model_copy(update={"updated_at": now})
-    values = {JobRow.progress: current.model_dump(mode="json"), JobRow.updated_at: now}
+    values = {
+        JobRow.progress: current.model_dump(mode="json"),
+        JobRow.trained_seconds: trained_seconds,
+        JobRow.updated_at: now,
+    }
     change_held(session, lease, values)
 
 

@@ -23,7 +23,8 @@ WRITE_EVERY = timedelta(seconds=0.5)
 class DatabaseRecorder:
     """Implements `domain.ports.Recorder`. No thread: reports write when it is time.
 
-    Every method that writes raises LeaseLost once another worker holds the job.
+    Every method that writes raises LeaseLost once another worker holds the job. `trained_seconds`
+    is what earlier attempts took.
     """
 
     def __init__(
@@ -32,13 +33,15 @@ class DatabaseRecorder:
         claim: Claim,
         command: Callable[[], Command | None],
         *,
+        trained_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._lease = claim.lease
         self._command = command
         self._clock = clock
-        self._written_at = clock()
+        self._written_at = self._began_at = clock()
+        self._trained_before = trained_seconds
         self._points: list[MetricPoint] = []
         self._progress: Progress | None = None
 
@@ -107,7 +110,10 @@ class DatabaseRecorder:
         metrics.add_points(session, self._lease, self._points)
         if self._progress is not None:
             now = database_now(session)
-            metrics.report_progress(session, self._lease, self._progress, now=now)
+            trained = self._trained_before + self._clock() - self._began_at
+            metrics.report_progress(
+                session, self._lease, self._progress, trained_seconds=trained, now=now
+            )
 
     def _written(self) -> None:
         self._points.clear()

@@ -179,6 +179,7 @@ class JobRow(Row):
     deaths: Mapped[int]
     reclaims: Mapped[int]
     event_seq: Mapped[int]
+    trained_seconds: Mapped[float]
 
     progress: Mapped[Json]
     run: Mapped[Json | None]

@@ -137,7 +137,9 @@ WRITES: dict[str, Callable[[Session, str], object]] = {
         s, lease, [MetricPoint("train_loss", 1, 1, 1.0)]
     ),
     "delete_after": lambda s, lease: metrics.delete_after(s, lease, 0),
-    "report_progress": lambda s, lease: metrics.report_progress(s, lease, Progress(), now=NOON),
+    "report_progress": lambda s, lease: metrics.report_progress(
+        s, lease, Progress(), trained_seconds=0.0, now=NOON
+    ),
     "checkpoint": lambda s, lease: checkpoints.add(
         s,
         lease,

@@ -64,7 +64,7 @@ def test_progress_is_reported_with_its_time(database: Database) -> None:
     claim = a_running_job(database)
     progress = Progress(epoch=1, epochs=3, step=10, steps=30, percent=33.3)
     with database.begin() as session:
-        metrics.report_progress(session, claim.lease, progress, now=NOON)
+        metrics.report_progress(session, claim.lease, progress, trained_seconds=1.0, now=NOON)
         stored = jobs.get_job(session, claim.job_id).progress
     assert stored == progress.model_copy(update={"updated_at": NOON})
 

@@ -17,6 +17,7 @@ from service.store import datasets as dataset_store
 from service.store import metrics as metric_store
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import database_now
+from service.store.leases import held_job
 from service.store.recorder import DatabaseRecorder
 from service.training import device as devices
 from service.training.loop import train
@@ -35,17 +36,22 @@ def run(attempt: Run) -> None:
     source = DatabaseBlobs(attempt.database)
     with attempt.database.read() as session:
         facts = dataset_store.get_facts_by_id(session, spec.dataset.id)
+    with attempt.database.begin() as session:
+        spent_seconds = held_job(session, claim.lease).trained_seconds
     torch.set_num_threads(attempt.threads)
     trainable = attempt.catalogue.build(spec, registry.load(facts, source))
     # Only now: whatever was computed before did not need to be exact, what follows does.
     torch.set_num_threads(devices.choose_threads(trainable.model, attempt.threads))
-    recorder = DatabaseRecorder(attempt.database, claim, attempt.command)
+    recorder = DatabaseRecorder(
+        attempt.database, claim, attempt.command, trained_seconds=spent_seconds
+    )
     outcome = train(
         trainable,
         spec,
         recorder,
         device=devices.choose_device(spec.training.device),
         resume=_resume(attempt, source),
+        spent_seconds=spent_seconds,
     )
     recorder.flush()
     with attempt.database.begin() as session:
