@@ -50,8 +50,9 @@ def print_error(message: str) -> None:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
     """Print a plain table."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for index, column in enumerate(columns):
+        # The first column is what one copies: an id broken over two lines cannot be.
+        table.add_column(column, overflow="fold", no_wrap=index == 0)
     for row in rows:
         # A name may hold square brackets: as Text they are not taken for markup.
         table.add_row(*[Text(cell) if isinstance(cell, str) else cell for cell in row])
