@@ -42,10 +42,10 @@ class Waiter:
 
     async def wait_for_change(self, job_id: str, status: JobStatus, *, seconds: float) -> None:
         """Return when the job's status is another one, when it is gone, or after `seconds`."""
-        if self._closed:
-            return
         waiting = _Waiting(status, asyncio.Event())
         self._waiting[job_id].add(waiting)
+        if self._closed:
+            waiting.changed.set()
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll())
         try:

@@ -11,7 +11,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-GRACE_SECONDS = 30
+GRACE_SECONDS = 20
 """How long requests in flight may take to be answered after the first signal."""
 
 

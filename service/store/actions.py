@@ -25,6 +25,7 @@ from service.domain.transitions import (
 from service.store import blobs, events
 from service.store.engine import moment
 from service.store.errors import JobNotFound
+from service.store.expiry import settle_expired
 from service.store.job_reads import get_job
 from service.store.tables import CheckpointRow, JobRow
 
@@ -35,6 +36,7 @@ def apply_action(session: Session, job_id: str, action: JobAction, *, now: datet
     Raises JobNotFound and JobActionRefused. A cancel that a running job was told stands: neither
     pause nor resume take it back.
     """
+    settle_expired(session, job_id=job_id, now=now)  # there may be no worker that would
     while True:
         if action == "delete":
             if _delete(session, job_id):

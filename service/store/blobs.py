@@ -97,18 +97,22 @@ def stream(database: Database, sha256: str) -> Iterator[bytes]:
     position, rest = 0, row.size
     while rest > 0:
         of_slice = (
-            sa.select(BlobChunkRow.data)
+            sa.select(BlobChunkRow.position, BlobChunkRow.data)
             .where(BlobChunkRow.upload_id == row.upload_id, BlobChunkRow.position >= position)
             .order_by(BlobChunkRow.position)
             .limit(chunks)
         )
         with database.read() as session:
-            pieces = session.scalars(of_slice).all()
-        if not pieces:
+            rows = session.execute(of_slice).all()
+        # A blob that is being deleted loses its first chunks first.
+        if not rows or [row.position for row in rows] != list(
+            range(position, position + len(rows))
+        ):
             raise BlobGone(sha256)
-        yield from pieces
-        position += len(pieces)
-        rest -= sum(map(len, pieces))
+        for row_of_slice in rows:
+            yield row_of_slice.data
+            rest -= len(row_of_slice.data)
+        position += len(rows)
 
 
 def read(database: Database, sha256: str) -> bytes:
@@ -171,8 +175,8 @@ def collect(database: Database) -> int:
         if deleted == 0:
             break
         collected += deleted
-    if sweep(database) or collected:
-        database.free_pages()
+    sweep(database)
+    database.free_pages()
     return collected
 
 

@@ -7,9 +7,10 @@ where the worker was on its way to something else.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from service.domain.jobs import Claim, JobError, JobSpec, JobStatus
@@ -18,10 +19,11 @@ from service.domain.transitions import Order
 from service.store import events
 from service.store.engine import moment
 from service.store.errors import LeaseLost
+from service.store.expiry import MAX_RECLAIMS, end_of, expired, obeying, settle_expired
 from service.store.ids import new_lease_token
 from service.store.leases import change_held, leaving_running
 from service.store.results import succeed
-from service.store.tables import CLAIMABLE, RUNNING, JobComponentRow, JobRow
+from service.store.tables import CLAIMABLE, QUEUED, JobComponentRow, JobRow
 from service.store.workers import (
     beat_worker,
     list_workers,
@@ -48,13 +50,10 @@ __all__ = [
     "succeed",
 ]
 
-MAX_RECLAIMS = 10
-"""A job whose worker vanished so often in a row, without a checkpoint, fails."""
-
-WORKER_LOST = JobError(
-    code="worker_lost",
-    message=f"The worker was lost {MAX_RECLAIMS} times in a row without a new checkpoint.",
-    hint="See the worker's log; let it write checkpoints more often (training.checkpoint).",
+UNREADABLE = JobError(
+    code="spec_unreadable",
+    message="This version of the service cannot read the job's spec.",
+    hint="Another version wrote it: create the job again.",
 )
 
 
@@ -68,9 +67,8 @@ def claim(
     now: datetime,
 ) -> Claim | None:
     """Take the next job that nobody holds and this worker can run, or None."""
-    _settle_expired(session, now)
-    next_one = _claimable(devices, components, now).order_by(JobRow.priority.desc(), JobRow.id)
-    reclaimed = JobRow.status == "running"
+    settle_expired(session, now=now)
+    next_one = _claimable(devices, components).order_by(JobRow.priority.desc(), JobRow.id)
     row = session.execute(
         sa.update(JobRow)
         # SQLite drops FOR UPDATE and needs none: it has one writer at a time.
@@ -79,7 +77,6 @@ def claim(
             status="running",
             status_reason=None,
             attempt=JobRow.attempt + 1,
-            reclaims=sa.case((reclaimed, JobRow.reclaims + 1), else_=JobRow.reclaims),
             lease=new_lease_token(),
             lease_expires_at=now + lease_for,
             worker_id=worker_id,
@@ -92,12 +89,17 @@ def claim(
     if row is None:
         return None
     events.append(session, row.id, "running", data={"attempt": row.attempt}, now=now)
+    try:
+        spec = JobSpec.model_validate(row.spec)
+    except ValidationError:  # one such job must not keep those behind it from being run
+        fail(session, row.lease, UNREADABLE, now=now)
+        return None
     return Claim(
         job_id=row.id,
         kind=cast("JobKind", row.kind),
         lease=row.lease,
         attempt=row.attempt,
-        spec=JobSpec.model_validate(row.spec),
+        spec=spec,
     )
 
 
@@ -105,8 +107,8 @@ def has_claimable(
     session: Session, *, devices: Sequence[str], components: Sequence[str], now: datetime
 ) -> bool:
     """Tell whether `claim` would find something to do: a read, which keeps nobody waiting."""
-    fitting = _claimable(devices, components, now)
-    either = sa.or_(fitting.exists(), sa.select(JobRow.id).where(_to_settle(now)).exists())
+    fitting = _claimable(devices, components)
+    either = sa.or_(fitting.exists(), sa.select(JobRow.id).where(expired(now)).exists())
     return session.scalars(sa.select(either)).one()
 
 
@@ -156,44 +158,15 @@ def fail(session: Session, lease: str, error: JobError, *, now: datetime) -> Non
     events.append(session, row.id, "failed", data=error.model_dump(mode="json"), now=now)
 
 
-def _claimable(devices: Sequence[str], components: Sequence[str], now: datetime) -> sa.Select[str]:
+def _claimable(devices: Sequence[str], components: Sequence[str]) -> sa.Select[str]:
     missing = (
         sa.select(JobComponentRow.component)
         .where(JobComponentRow.job_id == JobRow.id, JobComponentRow.component.not_in(components))
         .exists()
     )
-    unheld = sa.or_(JobRow.status == "queued", JobRow.lease_expires_at < now)
     return sa.select(JobRow.id).where(
-        CLAIMABLE, unheld, JobRow.device.in_({"auto", *devices}), sa.not_(missing)
+        CLAIMABLE, QUEUED, JobRow.device.in_({"auto", *devices}), sa.not_(missing)
     )
-
-
-def _to_settle(now: datetime) -> sa.ColumnElement[bool]:
-    """Say which jobs lost their worker and need no other: told to stop, or lost too often."""
-    done = sa.or_(JobRow.noted_order.is_not(None), JobRow.reclaims >= MAX_RECLAIMS)
-    return sa.and_(CLAIMABLE, RUNNING, JobRow.lease_expires_at < now, done)
-
-
-def _settle_expired(session: Session, now: datetime) -> None:
-    lost = sa.select(JobRow.id).where(_to_settle(now)).order_by(JobRow.id)
-    becomes = _obeying("failed")
-    error = sa.literal(WORKER_LOST.model_dump(mode="json"), JobRow.error.type)
-    settled = session.execute(
-        sa.update(JobRow)
-        .where(JobRow.id.in_(lost.with_for_update(skip_locked=True)))
-        .values(
-            {
-                **leaving_running(becomes, now, reason=None),
-                JobRow.ended_at: _end_of(becomes, now),
-                JobRow.error: sa.case((becomes == "failed", error), else_=JobRow.error),
-            }
-        )
-        .returning(JobRow.id, JobRow.status)
-        .execution_options(synchronize_session=False)
-    ).all()
-    for row in settled:
-        data = WORKER_LOST.model_dump(mode="json") if row.status == "failed" else {}
-        events.append(session, row.id, row.status, data=data, now=now)
 
 
 def _give_back(
@@ -205,9 +178,9 @@ def _give_back(
     error: JobError | None = None,
     now: datetime,
 ) -> JobStatus:
-    becomes = _obeying("queued" if status == "paused" else status)
+    becomes = obeying("queued" if status == "paused" else status)
     values = leaving_running(becomes, now, reason=reason)
-    values[JobRow.ended_at] = _end_of(becomes, now)
+    values[JobRow.ended_at] = end_of(becomes, now)
     if error is not None:
         value = sa.literal(error.model_dump(mode="json"), JobRow.error.type)
         values[JobRow.error] = sa.case((becomes == "failed", value), else_=JobRow.error)
@@ -215,13 +188,3 @@ def _give_back(
     data = error.model_dump(mode="json") if error and row.status == "failed" else {"reason": reason}
     events.append(session, row.id, row.status, data=data, now=now)
     return cast("JobStatus", row.status)
-
-
-def _obeying(otherwise: str) -> sa.ColumnElement[Any]:
-    """Say what a job becomes when it stops running: what a client ordered comes first."""
-    obeyed = {"cancel": "cancelled", "pause": "paused"}
-    return sa.case(obeyed, value=JobRow.noted_order, else_=otherwise)
-
-
-def _end_of(status: sa.ColumnElement[Any], now: datetime) -> sa.ColumnElement[Any]:
-    return sa.case((status.in_(["cancelled", "failed"]), moment(now)), else_=None)

@@ -30,6 +30,16 @@ PAGE_BYTES = 16 * 1024
 MEBIBYTE = 1024 * 1024
 VACUUM_PAGES = 512
 MIGRATION_LOCK = 0x7472_6169_6E79_6172  # "trainyar": one advisory lock per PostgreSQL database
+POSTGRESQL_CONNECTION = {
+    "connect_timeout": 10,
+    "application_name": "trainyard",
+    # A machine that vanishes in the middle of a transaction must not hold its locks for hours.
+    "options": "-c lock_timeout=30s -c idle_in_transaction_session_timeout=60s",
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 WRITES = "trainyard_writes"  # the execution option of engines whose transactions write
 
 
@@ -116,7 +126,7 @@ class Database:
         if self.dialect == "postgresql":
             return make(
                 pool_pre_ping=True,
-                connect_args={"connect_timeout": 10, "application_name": "trainyard"},
+                connect_args=POSTGRESQL_CONNECTION,
             )
         engine = make()
         event.listen(engine, "connect", _prepare_sqlite_connection)
@@ -164,6 +174,7 @@ class Database:
             lock = sa.select(sa.func.pg_advisory_lock(MIGRATION_LOCK))
             unlock = sa.select(sa.func.pg_advisory_unlock(MIGRATION_LOCK))
             with self._writer.connect() as connection:
+                connection.execute(sa.text("SET lock_timeout = 0"))  # migrations may take long
                 connection.execute(lock)
                 connection.commit()  # the lock belongs to the session, not to the transaction
                 try:
@@ -171,13 +182,14 @@ class Database:
                 finally:
                     connection.rollback()
                     connection.execute(unlock)
+                    connection.execute(sa.text("RESET lock_timeout"))
                     connection.commit()
 
     def free_pages(self) -> None:
         """Give deleted space back. PostgreSQL does it by itself (autovacuum)."""
         if self.dialect != "sqlite":
             return
-        with self.engine.connect() as connection:
+        with _unavailable_is_a_problem(), self.engine.connect() as connection:
             raw: Any = connection.connection.cursor()
             free = _free_page_count(raw)
             while free > 0:
@@ -268,14 +280,17 @@ def _unavailable_is_a_problem() -> Generator[None, None, None]:
     except PoolTimeout as error:
         raise DatabaseBusy from error
     except OperationalError as error:
-        if _is_busy(error):
+        if _is_busy(error.orig):
             raise DatabaseBusy from error
         raise
+    except sqlite3.OperationalError as error:  # of a raw cursor: locked, or the disk is full
+        raise DatabaseBusy from error
 
 
-def _is_busy(error: OperationalError) -> bool:
-    if isinstance(error.orig, sqlite3.OperationalError):
-        return error.orig.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-    state: str | None = getattr(error.orig, "sqlstate", None)
-    # No state: no server was reached. 08 connection, 53 resources, 55P03 lock, 57P going down.
-    return state is None or state.startswith(("08", "53", "55P03", "57P"))
+def _is_busy(error: BaseException | None) -> bool:
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    state: str | None = getattr(error, "sqlstate", None)
+    # No state: no server was reached. 08 connection, 53 resources, 57P going down, 25P03 idle for
+    # too long, 40 a deadlock or a conflict of snapshots, 55P03 a lock that did not come.
+    return state is None or state.startswith(("08", "25P03", "40", "53", "55P03", "57P"))
