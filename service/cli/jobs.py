@@ -48,7 +48,8 @@ def list_jobs(
         ]
         for job in page.data
     ]
-    output.print_table(["job", "status", "done", "model", "dataset", "type", "created"], rows)
+    columns = ["job", "status", "done", "model", "dataset", "type", "created"]
+    output.print_table(columns, rows, unbroken=3)
     if page.has_more:
         output.messages.print(f"More: trainyard jobs list --after {page.last_id}")
 

@@ -21,6 +21,8 @@ STATUS_STYLES = {
     "cancelled": "magenta",
 }
 
+PIPE_WIDTH = 200  # what reads a pipe wants one line a row
+
 # No highlighting: rich would colour digits and paths inside names and prompts.
 results = Console(highlight=False)
 messages = Console(stderr=True, highlight=False)
@@ -47,16 +49,17 @@ def print_error(message: str) -> None:
     messages.print(f"[bold red]Error:[/] [red]{escape(message)}[/]", soft_wrap=True)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
-    """Print a plain table."""
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, unbroken: int = 1
+) -> None:
+    """Print a plain table. The first `unbroken` columns stay on one line: ids are copied."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, column in enumerate(columns):
-        # The first column is what one copies: an id broken over two lines cannot be.
-        table.add_column(column, overflow="fold", no_wrap=index == 0)
+        table.add_column(column, overflow="fold", no_wrap=index < unbroken)
     for row in rows:
         # A name may hold square brackets: as Text they are not taken for markup.
         table.add_row(*[Text(cell) if isinstance(cell, str) else cell for cell in row])
-    results.print(table)
+    results.print(table, width=None if results.is_terminal else PIPE_WIDTH)
 
 
 def print_fields(fields: Sequence[tuple[str, str | Text]]) -> None:
