@@ -41,6 +41,7 @@ def create_app(
         version="1",
         description=DESCRIPTION,
         redoc_url=None,
+        redirect_slashes=False,  # /v1/jobs/$JOB without a JOB shall be no list
     )
     app.state.parts = Parts(
         settings=settings,

@@ -4,16 +4,20 @@ FastAPI would parse JSON into Python first and lose what strict JSON refuses: Na
 nesting without end. Here the validator reads the bytes.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData
 
 from service.api.problems import UnsupportedMediaType
 from service.domain import validation
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+FORM = "multipart/form-data"
+_MAX_FIELD_BYTES = 1 << 20
 
 
 def media_type_of(request: Request) -> str:
@@ -33,13 +37,17 @@ async def read_json(request: Request, model: type[ModelT]) -> ModelT:
     return validation.parse(model, await request.body())
 
 
-def json_body(model: type[ModelT]) -> Callable[[Request], Awaitable[ModelT]]:
-    """Make the dependency that reads the body as `model`."""
+async def read_form(request: Request, *, max_parts: int) -> FormData:
+    """Read the parts of a form. Raises UnsupportedMediaType unless it is in UTF-8.
 
-    async def read(request: Request) -> ModelT:
-        return await read_json(request, model)
-
-    return read
+    The framework would take any codec of Python; some of them decode to what is no text, or fail.
+    """
+    _, options = parse_options_header(request.headers.get("content-type"))
+    if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
+        raise unsupported(f"{FORM}; charset=utf-8")
+    return await request.form(
+        max_files=max_parts, max_fields=max_parts, max_part_size=_MAX_FIELD_BYTES
+    )
 
 
 def unsupported(*taken: str) -> UnsupportedMediaType:

@@ -6,9 +6,18 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import RootModel
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 
-from service.api.bodies import is_json, media_type_of, named, read_json, takes, unsupported
+from service.api.bodies import (
+    FORM,
+    is_json,
+    media_type_of,
+    named,
+    read_form,
+    read_json,
+    takes,
+    unsupported,
+)
 from service.api.built_ins import bring_in, bring_in_all
 from service.api.parts import After, DatabaseOf, DatasetPath, Limit, Parts, PartsOf
 from service.api.problems import problem_responses, refuse
@@ -30,8 +39,7 @@ from service.store.engine import database_now
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 upload_router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
-FORM = "multipart/form-data"
-MAX_FILES = 8
+MAX_PARTS = 8
 MAX_SPEC_BYTES = 1 << 20
 
 _FORM_SCHEMA = {
@@ -82,9 +90,7 @@ async def _upload(request: Request) -> Upload:
         return Upload(body, {"file": BytesIO(body.text.encode())})
     if media_type != FORM:
         raise unsupported(FORM, "application/json")
-    form = await request.form(
-        max_files=MAX_FILES, max_fields=MAX_FILES, max_part_size=MAX_SPEC_BYTES
-    )
+    form = await read_form(request, max_parts=MAX_PARTS)
     spec = validation.parse(DatasetSpec, await _spec_part(form)).root
     return Upload(spec, _files(form))
 
@@ -96,7 +102,7 @@ async def _spec_part(form: FormData) -> bytes:
         refuse("/spec", "must be there once: a part `spec` with the JSON that names the dataset")
     part = parts[0]
     if isinstance(part, str):
-        return part.encode("utf-8", "surrogatepass")
+        return part.encode()
     if (part.size or 0) > MAX_SPEC_BYTES:
         refuse("/spec", f"must have at most {MAX_SPEC_BYTES:,} bytes")
     return await part.read()
@@ -109,7 +115,9 @@ def _files(form: FormData) -> dict[str, BinaryIO]:
             continue
         if role in files:
             refuse(f"/{role}", "is there twice; send each file once")
-        files[role] = part.file if isinstance(part, UploadFile) else BytesIO(part.encode())
+        if isinstance(part, str):  # decoded already, perhaps wrongly: its bytes are gone
+            refuse(f"/{role}", "must be a file: give the part a filename, as curl -F file=@… does")
+        files[role] = part.file
     return files
 
 

@@ -66,7 +66,7 @@ def _refusal(request: Request) -> Forbidden | None:
     if request.method in SAFE_METHODS:
         return None
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and origin.rpartition("://")[2].lower() != host.lower():
         return ForeignOrigin()
     if headers.get("sec-fetch-site") == "cross-site":
         return ForeignOrigin()

@@ -9,9 +9,10 @@ from pydantic import BaseModel
 
 from service.api.bodies import named, read_json, takes
 from service.api.built_ins import facts_of
-from service.api.parts import After, DatabaseOf, JobIdPath, Limit, Parts, PartsOf, requested_parts
+from service.api.parts import After, DatabaseOf, JobIdPath, Limit, Parts, PartsOf, parts_of
 from service.api.preferences import preferred_wait
 from service.api.problems import problem_responses
+from service.api.queries import free_parameters
 from service.domain.jobs import ENDED, CheckpointList, Job, JobList, JobStatus, NewJob, Plan
 from service.domain.problems import NotFound, Unavailable
 from service.domain.requests import JobRequest
@@ -38,7 +39,7 @@ class QueueFull(Unavailable):
 
 
 async def _job_request(request: Request) -> JobRequest:
-    return await read_json(request, requested_parts(request).catalogue.job_request)
+    return await read_json(request, parts_of(request.app).catalogue.job_request)
 
 
 JobBody = Annotated[JobRequest, Depends(_job_request)]
@@ -76,7 +77,7 @@ def create_job(
     return job
 
 
-def _filters(
+async def _filters(
     request: Request,
     status: JobStatus | None = None,
     kind: ShortText = "train",
@@ -84,11 +85,7 @@ def _filters(
     dataset: ShortText | None = None,
     client_id: ShortText | None = None,
 ) -> JobFilters:
-    metadata = {
-        name.removeprefix(METADATA_PREFIX): value
-        for name, value in request.query_params.items()
-        if name.startswith(METADATA_PREFIX)
-    }
+    metadata = free_parameters(request, METADATA_PREFIX)
     return JobFilters(status, kind, model, dataset, client_id, metadata)
 
 

@@ -29,13 +29,14 @@ def parts_of(app: FastAPI) -> Parts:
     return app.state.parts
 
 
-def requested_parts(request: Request) -> Parts:
+# The dependencies that only look something up are async: a plain one costs a trip to a thread.
+async def requested_parts(request: Request) -> Parts:
     """Return the parts of the application that a request came to."""
     return parts_of(request.app)
 
 
-def _database(request: Request) -> Database:
-    return requested_parts(request).database
+async def _database(request: Request) -> Database:
+    return parts_of(request.app).database
 
 
 PartsOf = Annotated[Parts, Depends(requested_parts)]

@@ -6,7 +6,16 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.datastructures import UploadFile
 
-from service.api.bodies import is_json, media_type_of, named, read_json, takes, unsupported
+from service.api.bodies import (
+    FORM,
+    is_json,
+    media_type_of,
+    named,
+    read_form,
+    read_json,
+    takes,
+    unsupported,
+)
 from service.api.parts import ModelPath, PartsOf
 from service.api.problems import problem_responses, refuse
 from service.domain.predictions import MAX_INPUTS, Input, PredictRequest, PredictResponse
@@ -51,14 +60,14 @@ async def _asked(request: Request, top_k: TopK = 5) -> Asked:
         return Asked(body.inputs, body.top_k, body.special_tokens)
     if media_type in IMAGE_TYPES:
         return Asked([await request.body()], top_k, special_tokens=False)
-    if media_type == "multipart/form-data":
+    if media_type == FORM:
         return Asked(await _pictures(request), top_k, special_tokens=False)
-    raise unsupported("application/json", *IMAGE_TYPES, "multipart/form-data")
+    raise unsupported("application/json", *IMAGE_TYPES, FORM)
 
 
 async def _pictures(request: Request) -> list[bytes]:
     """Read the files of a form, in their order."""
-    form = await request.form(max_files=MAX_INPUTS, max_fields=MAX_INPUTS)
+    form = await read_form(request, max_parts=MAX_INPUTS)
     files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
     if not files:
         refuse("/file", "is required: send each picture as a file part of the form")

@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from service.api.parts import DatabaseOf, Parts, PartsOf
+from service.api.problems import problem_responses
+from service.api.queries import refuse_unknown_parameters
 from service.domain.base import Outgoing
 from service.domain.problems import Problem
 from service.domain.system import DatabaseFacts
@@ -84,7 +86,11 @@ def readyz(database: DatabaseOf, response: Response) -> Readiness:
     return readiness
 
 
-@router.get("/v1/system")
+@router.get(
+    "/v1/system",
+    dependencies=[Depends(refuse_unknown_parameters)],
+    responses=problem_responses(400),
+)
 def system(parts: PartsOf) -> SystemInfo:
     """Read versions, limits, workers, and rows and bytes in the database."""
     with parts.database.read() as session:

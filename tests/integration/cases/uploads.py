@@ -11,6 +11,7 @@ from tests.integration.pictures import idx_images, idx_labels
 
 SPEC_IDX = '{"name": "bad-idx", "type": "idx"}'
 SPEC_TEXT = '{"name": "bad-text", "type": "text"}'
+FORM = b'--x\r\nContent-Disposition: form-data; name="spec"\r\n\r\n+2AA-\r\n--x--\r\n'
 
 
 def upload(spec: str, status: int, code: str, pointer: str, **files: bytes) -> dict[str, Any]:
@@ -46,5 +47,8 @@ UPLOADS = [
     Case("the same file twice", 422, "invalid_request", "/file", path="/v1/datasets", files=[("spec", (None, SPEC_TEXT)), ("file", ("a", b"a b")), ("file", ("b", b"a b"))]),
     Case("a dataset as plain text", 415, "unsupported_media_type", path="/v1/datasets", content=b"x", headers={"Content-Type": "text/plain"}),
     Case("a JSON text that is a number", 422, "invalid_request", "/text", path="/v1/datasets", body={"name": "x", "type": "text", "text": 3}),
+    Case("a text as a field of the form", 422, "invalid_request", "/file", path="/v1/datasets", files=[("spec", (None, SPEC_TEXT)), ("file", (None, b"a b\nc d"))]),
+    Case("a form in a charset that decodes nothing", 415, "unsupported_media_type", path="/v1/datasets", content=FORM, headers={"Content-Type": "multipart/form-data; boundary=x; charset=undefined"}),
+    Case("a form in a charset with lone surrogates", 415, "unsupported_media_type", path="/v1/datasets", content=FORM, headers={"Content-Type": "multipart/form-data; boundary=x; charset=utf-7"}),
     Case("a form that is broken", 400, "bad_request", path="/v1/datasets", content=b"--x", headers={"Content-Type": "multipart/form-data"}),
 ]
