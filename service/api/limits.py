@@ -4,20 +4,7 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.problems import render
-from service.domain.problems import TooLarge
-
-
-class BodyTooLarge(TooLarge):
-    """More bytes than the path takes, whatever Content-Length said."""
-
-    code = "body_too_large"
-    title = "The body is too large"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The body is larger than this path takes; GET /v1/system tells the limits. Send less."
-        )
+from service.api.problems import BodyTooLarge, render
 
 
 class TooLargeAnswers:

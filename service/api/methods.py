@@ -4,9 +4,12 @@ from fastapi import Request
 from starlette.routing import compile_path
 
 
-def allowed_methods(request: Request) -> str:
-    """List the documented methods of the path; the framework names those of one route only."""
-    methods = {
+def allowed_methods(request: Request, of_one_route: str) -> str:
+    """List the methods of the path; the framework names those `of_one_route` only.
+
+    That one alone knows paths that are not documented, as `/docs` itself.
+    """
+    methods = {method.strip() for method in of_one_route.split(",") if method.strip()} | {
         method.upper()
         for path, operations in request.app.openapi()["paths"].items()
         if compile_path(path)[0].match(request.scope["path"])

@@ -35,6 +35,18 @@ class UnsupportedMediaType(Problem):
     title = "The content type is not supported"
 
 
+class BodyTooLarge(problems.TooLarge):
+    """More bytes than the path takes, whether Content-Length told it or counting did."""
+
+    code = "body_too_large"
+    title = "The body is too large"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The body is larger than this path takes; GET /v1/system tells the limits. Send less."
+        )
+
+
 STATUSES: Mapping[type[Problem], HTTPStatus] = {
     problems.Malformed: HTTPStatus.BAD_REQUEST,
     problems.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -159,10 +171,12 @@ def _on_wrong_parameters(request: Request, error: Exception) -> Response:
 def _on_http_exception(request: Request, error: Exception) -> Response:
     raised = cast("HTTPException", error)
     status = HTTPStatus(raised.status_code)
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return render(request, BodyTooLarge())
     code, detail = _HTTP_DETAILS.get(status, (status.name.lower(), str(raised.detail)))
     headers = dict(raised.headers or {})
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["Allow"] = allowed_methods(request)
+        headers["Allow"] = allowed_methods(request, headers.get("Allow", ""))
     return _answer(request, status, code=code, title=status.phrase, detail=detail, headers=headers)
 
 

@@ -89,7 +89,8 @@ def test_a_job_not_yet_trained_may_be_asked_again(http: httpx.Client, waiting: s
 
 
 def test_a_wrong_method_is_told_the_right_ones(http: httpx.Client) -> None:
-    assert "GET" in http.put("/v1/jobs").headers["Allow"]
+    assert http.put("/v1/jobs").headers["Allow"] == "GET, POST"
+    assert "GET" in http.post("/docs").headers["Allow"]
 
 
 def test_an_illegal_action_tells_what_is_legal(http: httpx.Client, client: Client) -> None:

@@ -1,0 +1,116 @@
+"""What happens at the edges: full queues, missing schemas, bugs, bodies without a length."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+
+from service.api.app import create_app
+from service.catalogue import Catalogue
+from service.prediction.engine import Predictor
+from service.settings import Settings
+from service.store.engine import Database
+
+JOB = {"dataset": "eating", "architecture": "rnn"}
+LOCAL = "http://localhost"
+
+
+class Asking:
+    """A client of the application, without a server; a bug is an answer as to any other client."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, **settings: int) -> None:
+        self._app = create_app(
+            settings=Settings().replacing(**settings),
+            database=database,
+            catalogue=catalogue,
+            predictor=Predictor(database, catalogue, memory_bytes=1),
+        )
+
+    def request(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        """Send one request."""
+
+        async def send() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=LOCAL, timeout=90) as client:
+                return await client.request(method, path, **sent)
+
+        return asyncio.run(send())
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """Read something."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.request("GET", path, headers=names)
+
+
+def test_a_full_queue_says_when_to_come_again(database: Database, catalogue: Catalogue) -> None:
+    client = Asking(database, catalogue, max_queued_jobs=1)
+    assert client.request("POST", "/v1/jobs", json=JOB).status_code == 202
+    refused = client.request("POST", "/v1/jobs", json=JOB)
+    assert refused.status_code == 503
+    assert refused.json()["code"] == "queue_full"
+    assert int(refused.headers["Retry-After"]) > 0
+    assert len(client.get("/v1/jobs").json()["data"]) == 1
+
+
+def test_a_migrated_database_is_ready_without_any_worker(
+    database: Database, catalogue: Catalogue
+) -> None:
+    answer = Asking(database, catalogue).get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["workers_fresh"] == 0
+
+
+def test_a_database_without_schema_is_not_ready_but_alive(
+    unmigrated_database: Database, catalogue: Catalogue
+) -> None:
+    client = Asking(unmigrated_database, catalogue)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "trainyard migrate" in answer.json()["reason"]
+    assert client.get("/livez").status_code == 200
+
+
+def test_a_bug_is_a_problem_without_its_stack_trace(
+    unmigrated_database: Database, catalogue: Catalogue
+) -> None:
+    client = Asking(unmigrated_database, catalogue)
+    answer = client.get("/v1/jobs", x_request_id="mine-7")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "mine-7"
+    assert answer.json()["code"] == "internal_error"
+    assert "jobs" not in answer.json()["detail"]
+
+
+def test_a_body_that_hides_its_length_is_counted(database: Database, catalogue: Catalogue) -> None:
+    client = Asking(database, catalogue, max_body_bytes=1024)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(4):
+            yield b" " * 512
+
+    headers = {"Content-Type": "application/json"}
+    answer = client.request("POST", "/v1/jobs", content=chunks(), headers=headers)
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "body_too_large"
+
+
+def test_an_insane_request_id_is_replaced(database: Database, catalogue: Catalogue) -> None:
+    client = Asking(database, catalogue)
+    answer = client.get("/livez", x_request_id="a b")
+    assert len(answer.headers["x-request-id"]) == 32
+
+
+@pytest.mark.timeout(40)
+def test_a_known_etag_waits_and_an_unknown_one_does_not(
+    database: Database, catalogue: Catalogue
+) -> None:
+    client = Asking(database, catalogue)
+    job = client.request("POST", "/v1/jobs", json=JOB).headers["Location"]
+    changed = client.get(job, prefer="wait=60", if_none_match='"old"')
+    assert changed.status_code == 200
+    unchanged = client.get(job, prefer="wait=1", if_none_match=changed.headers["ETag"])
+    assert unchanged.status_code == 304
+    assert unchanged.headers["Preference-Applied"] == "wait=1"
