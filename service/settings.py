@@ -6,13 +6,17 @@ handed values. What a command line says wins: `Settings(port=0)`.
 
 import ipaddress
 import os
+import re
 from typing import Self
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.domain.keys import ApiKey, parse_keys
+
 MEBIBYTE = 1024**2
 GIBIBYTE = 1024**3
+_ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 DATABASE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
@@ -31,6 +35,10 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 class Settings(BaseSettings):
@@ -52,13 +60,27 @@ class Settings(BaseSettings):
         description="URL of the database: `sqlite:///` and a file, or `postgresql://` (psycopg 3).",
     )
     host: str = Field(
-        default="127.0.0.1", description="Address to listen on; only loopback is allowed for now."
+        default="127.0.0.1",
+        description="Address to listen on; beyond loopback only with keys, or with `--insecure`.",
     )
     port: int = Field(
         default=8000, ge=0, le=65_535, description="Port to listen on; 0 picks a free one."
     )
     url: str = Field(
         default="http://127.0.0.1:8000", description="Where the client commands talk to."
+    )
+    api_keys: str = Field(
+        default="",
+        repr=False,
+        description="Who may call: `name:scope:key`, comma-separated; scope `predict`, `train` or "
+        "`admin`; the key plain or as `sha256:…`. `trainyard keys new` makes one.",
+    )
+    insecure: bool = Field(
+        default=False, description="Listen beyond loopback without keys: anybody may do anything."
+    )
+    cors_origins: str = Field(
+        default="",
+        description="Origins whose pages may call from a browser, comma-separated.",
     )
     workers: int = Field(
         default=1, ge=1, le=256, description="Jobs that one worker process trains at once."
@@ -115,13 +137,35 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url
 
-    @field_validator("host")
+    @field_validator("api_keys")
     @classmethod
-    def _loopback_only(cls, host: str) -> str:
-        if not is_loopback(host):
-            message = "listen on 127.0.0.1, ::1 or localhost: without keys anybody could train here"
+    def _keys_that_can_be_read(cls, text: str) -> str:
+        if text.strip():
+            parse_keys(text)
+        return text.strip()
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_as_browsers_write_them(cls, text: str) -> str:
+        if not all(_ORIGIN.fullmatch(origin) for origin in _listed(text)):
+            message = "write each origin as a browser does: https://example.org, without a path"
             raise ValueError(message)
-        return host
+        return text
+
+    @property
+    def keys(self) -> list[ApiKey]:
+        """The keys that callers may hold; empty: everybody on this machine may call."""
+        return parse_keys(self.api_keys) if self.api_keys else []
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins whose pages may call."""
+        return _listed(self.cors_origins)
+
+    @property
+    def open_to_strangers(self) -> bool:
+        """Whether others than this machine could call without a key, though nobody allowed it."""
+        return not (is_loopback(self.host) or self.api_keys or self.insecure)
 
     @classmethod
     def variables(cls) -> dict[str, str]:

@@ -49,8 +49,11 @@ def test_what_a_command_line_gives_replaces_a_setting_and_is_checked() -> None:
         ("LEASE_SECONDS", "nan"),
         ("LEASE_SECONDS", "0"),
         ("MAX_DEATHS", "0"),
-        ("HOST", "0.0.0.0"),  # noqa: S104  refused is what is tested
-        ("HOST", "example.org"),
+        ("API_KEYS", "just-a-key"),
+        ("API_KEYS", "ann:root:key"),
+        ("CORS_ORIGINS", "example.org"),
+        ("CORS_ORIGINS", "https://example.org/"),
+        ("CORS_ORIGINS", "*"),
         ("DATABASE_URL", "mysql://host/name"),
         ("DATABASE_URL", "sqlite:///:memory:"),
     ],
@@ -75,6 +78,25 @@ def test_a_password_reaches_neither_an_error_nor_a_log(monkeypatch: pytest.Monke
     assert "secret" not in str(refused.value)
     assert "secret" not in describe_errors(refused.value)
     assert "secret" not in repr(right)
+
+
+def test_a_key_reaches_neither_an_error_nor_a_log() -> None:
+    with pytest.raises(ValidationError) as refused:
+        Settings(api_keys="ann:root:secret")
+    right = Settings(api_keys="ann:train:secret")
+
+    assert "secret" not in str(refused.value)
+    assert "secret" not in describe_errors(refused.value)
+    assert "secret" not in repr(right)
+
+
+def test_only_loopback_keys_or_the_word_insecure_keep_strangers_out() -> None:
+    everywhere = "0.0.0.0"  # noqa: S104  what is tested
+
+    assert Settings(host=everywhere).open_to_strangers
+    assert not Settings().open_to_strangers
+    assert not Settings(host=everywhere, insecure=True).open_to_strangers
+    assert not Settings(host=everywhere, api_keys="ann:train:key").open_to_strangers
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.0.1", "::1"])

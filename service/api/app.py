@@ -1,6 +1,10 @@
 """The application: routers, doors, problems and documentation, put together."""
 
-from fastapi import Depends, FastAPI
+from typing import Any, NamedTuple
+
+from anyio import CapacityLimiter
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from service.api import (
     components,
@@ -9,21 +13,48 @@ from service.api import (
     metrics,
     models,
     openapi,
+    pages,
     predictions,
     problems,
     system,
 )
+from service.api.access import AccessLog
 from service.api.doors import Doors
-from service.api.limits import TooLargeAnswers
+from service.api.limits import BodyLimits, Gate, refuse_when_full
 from service.api.parts import Parts
 from service.api.queries import refuse_unknown_parameters
 from service.api.request_ids import RequestIds
+from service.api.scopes import requires
 from service.api.waiting import Waiter
 from service.catalogue import Catalogue
+from service.domain.keys import Scope
 from service.prediction.engine import Predictor
 from service.settings import Settings
 from service.store.engine import Database
 
+MAX_UPLOADS = 16
+"""Uploads taken in at a time: they hold a thread and the disk for long."""
+
+CORS_REQUEST_HEADERS = [
+    "Accept",
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "Last-Event-ID",
+    "Prefer",
+    "X-Api-Key",
+    "X-Request-Id",
+]
+CORS_ANSWER_HEADERS = [
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "Preference-Applied",
+    "Retry-After",
+    "X-Request-Id",
+    "X-Should-Retry",
+]
 DESCRIPTION = """Train PyTorch models and ask them, over HTTP.
 
 1. `POST /v1/jobs` with a dataset and an architecture; the answer is the job.
@@ -40,6 +71,7 @@ def create_app(
         title="Trainyard",
         version="1",
         description=DESCRIPTION,
+        docs_url=None,  # a page of our own, whose scripts need no network
         redoc_url=None,
         redirect_slashes=False,  # /v1/jobs/$JOB without a JOB shall be no list
     )
@@ -49,23 +81,68 @@ def create_app(
         catalogue=catalogue,
         predictor=predictor,
         waiter=Waiter(database),
+        uploads=Gate(MAX_UPLOADS),
+        probing=CapacityLimiter(2),
     )
-    app.include_router(system.router)
-    known_parameters = [Depends(refuse_unknown_parameters)]
-    for part in (jobs, metrics, models, predictions, datasets, components):
+    for part in _parts(settings):
         app.include_router(
-            part.router,
-            dependencies=known_parameters,
-            max_body_size=settings.max_body_bytes,
+            part.router, dependencies=part.dependencies, max_body_size=part.max_body_bytes
         )
-    app.include_router(
-        datasets.upload_router,
-        dependencies=known_parameters,
-        max_body_size=settings.max_upload_bytes,
-    )
+    app.include_router(pages.router)
     problems.install(app)
     openapi.install(app, catalogue)
-    app.add_middleware(TooLargeAnswers)
-    app.add_middleware(Doors)
-    app.add_middleware(RequestIds)
+    _add_middleware(app, settings)
     return app
+
+
+class Part(NamedTuple):
+    """Some paths, what must hold for each of them, and how much they take."""
+
+    router: APIRouter
+    dependencies: list[Any]
+    max_body_bytes: int | None
+
+
+def _parts(settings: Settings) -> list[Part]:
+    """List all paths with the scope that they need."""
+    body, upload = settings.max_body_bytes, settings.max_upload_bytes
+
+    def part(router: APIRouter, scope: Scope, size: int = body, *others: Any) -> Part:
+        guard = [requires(scope)] if settings.keys else []
+        return Part(router, [*guard, Depends(refuse_unknown_parameters), *others], size)
+
+    threaded = Depends(refuse_when_full)
+    return [
+        Part(system.probes, [], None),
+        part(system.router, "train", body, threaded),
+        part(jobs.router, "train", body, threaded),
+        part(metrics.router, "train", body, threaded),
+        part(models.router, "predict", body, threaded),
+        part(predictions.router, "predict"),
+        part(datasets.router, "train", body, threaded),
+        part(datasets.upload_router, "train", upload, threaded, Depends(datasets.upload_place)),
+        part(datasets.removal_router, "admin", body, threaded),
+        part(components.router, "train", body, threaded),
+    ]
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Wrap the application, from the inside out."""
+    app.add_middleware(BodyLimits)
+    app.add_middleware(
+        Doors,
+        keys=settings.keys,
+        origins=settings.origins,
+        local=not settings.insecure,
+    )
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=["*"],
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_ANSWER_HEADERS,
+            max_age=600,
+        )
+    app.add_middleware(AccessLog)
+    app.add_middleware(RequestIds)

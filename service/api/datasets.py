@@ -1,5 +1,6 @@
 """`/v1/datasets`: upload, list, read and delete data."""
 
+from collections.abc import AsyncGenerator
 from io import BytesIO
 from typing import Annotated, BinaryIO
 from urllib.parse import quote
@@ -38,6 +39,7 @@ from service.store.engine import database_now
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 upload_router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+removal_router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 MAX_PARTS = 8
 MAX_SPEC_BYTES = 1 << 20
@@ -81,6 +83,12 @@ class Upload:
     def __init__(self, spec: TextDatasetSpec | IdxDatasetSpec, files: dict[str, BinaryIO]) -> None:
         self.spec = spec
         self.files = files
+
+
+async def upload_place(parts: PartsOf) -> AsyncGenerator[None]:
+    """Dependency of uploads: each takes a place before its body is read."""
+    with parts.uploads.place():
+        yield
 
 
 async def _upload(request: Request) -> Upload:
@@ -170,7 +178,7 @@ def get_dataset(name: DatasetPath, database: DatabaseOf) -> Dataset:
         return dataset_store.get_dataset(session, name)
 
 
-@router.delete("/{name}", status_code=204, responses=problem_responses(404, 409))
+@removal_router.delete("/{name}", status_code=204, responses=problem_responses(404, 409))
 def delete_dataset(name: DatasetPath, database: DatabaseOf) -> None:
     """Delete a dataset that no unfinished job uses. Models keep what they learned."""
     bring_in(database, name)

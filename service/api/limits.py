@@ -1,24 +1,86 @@
-"""Bodies over the limit: the framework counts the bytes, we say it as a problem."""
+"""What bounds a request: the bytes of its body, the time it may take to arrive, free threads."""
 
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.problems import BodyTooLarge, render
+from service.api.problems import BodyTooLarge, TooSlow, render
+from service.domain.problems import Unavailable
+
+PIECE_SECONDS = 30.0
+"""How long the next piece of a body may take to arrive."""
+
+MAX_WAITING = 40
+"""Requests that may wait for a thread: as many again as there are threads."""
 
 
-class TooLargeAnswers:
-    """Middleware around `max_body_size`, which answers 413 in plain text by itself."""
+class ServiceBusy(Unavailable):
+    """As many requests wait as can be answered in a sensible time."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    code = "service_busy"
+    title = "The service is busy"
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests are waiting already. Send this one again later.")
+
+
+class Gate:
+    """Lets so many in at a time; who comes then is turned away at once, and not kept waiting."""
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+
+    @contextmanager
+    def place(self) -> Generator[None]:
+        """Take a place until the end of the block. Raises ServiceBusy. For one thread's use."""
+        if self._free == 0:
+            raise ServiceBusy
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
+
+async def refuse_when_full() -> None:
+    """Dependency of every path that needs a thread: a queue without end helps nobody."""
+    if current_default_thread_limiter().statistics().tasks_waiting >= MAX_WAITING:
+        raise ServiceBusy
+
+
+class BodyLimits:
+    """Middleware: bodies that stop arriving are given up; too large ones are told so as a problem.
+
+    The framework counts the bytes (`max_body_size`), but answers 413 in plain text by itself.
+    """
+
+    def __init__(self, app: ASGIApp, *, piece_seconds: float = PIECE_SECONDS) -> None:
         self._app = app
+        self._piece_seconds = piece_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        replaced = False
+        replaced = complete = False
+
+        async def receive_in_time() -> Message:
+            nonlocal complete
+            if complete:  # what comes now is the end of the connection, at any time
+                return await receive()
+            try:
+                async with asyncio.timeout(self._piece_seconds):
+                    message = await receive()
+            except TimeoutError:
+                raise TooSlow from None
+            complete = not message.get("more_body", False)
+            return message
 
         async def send_problem(message: Message) -> None:
             nonlocal replaced
@@ -30,7 +92,7 @@ class TooLargeAnswers:
                 return
             await send(message)
 
-        await self._app(scope, receive, send_problem)
+        await self._app(scope, receive_in_time, send_problem)
 
 
 def _is_plain_413(message: Message) -> bool:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI, Path, Query, Request
 
+from service.api.limits import Gate
 from service.api.waiting import Waiter
 from service.catalogue import Catalogue
 from service.domain.text import ShortText
@@ -22,6 +24,8 @@ class Parts:
     catalogue: Catalogue
     predictor: Predictor
     waiter: Waiter
+    uploads: Gate
+    probing: CapacityLimiter
 
 
 def parts_of(app: FastAPI) -> Parts:

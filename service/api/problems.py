@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, NoReturn, cast
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,7 +19,34 @@ from service.domain.base import Outgoing
 from service.domain.problems import FieldError, Problem, pointer_to
 
 MEDIA_TYPE = "application/problem+json"
+TYPES = "/problems"
+"""Below it the service explains every code: the `type` of a problem (RFC 9457 section 3.1.1)."""
+
 log = logging.getLogger("trainyard.api")
+_IN_PATHS = "/:@!$&'()*+,;=~"  # what stands in a path unescaped (RFC 3986 section 3.3)
+
+
+class Unauthorized(Problem):
+    """The service has keys, and the request brought none that it knows (401)."""
+
+    code = "unauthorized"
+    title = "A key is needed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Send a key of this service as `Authorization: Bearer …` or as `X-Api-Key`. "
+            "Its operator makes one with `trainyard keys new`."
+        )
+
+
+class TooSlow(Problem):
+    """The request did not arrive in time (408)."""
+
+    code = "request_timeout"
+    title = "The request took too long to arrive"
+
+    def __init__(self) -> None:
+        super().__init__("The rest of the body did not come in time. Send the request again.")
 
 
 class Forbidden(Problem):
@@ -54,7 +82,9 @@ STATUSES: Mapping[type[Problem], HTTPStatus] = {
     problems.Conflict: HTTPStatus.CONFLICT,
     problems.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     problems.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unauthorized: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
+    TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     UnsupportedMediaType: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 }
 
@@ -67,7 +97,10 @@ _HTTP_DETAILS: Mapping[int, tuple[str, str]] = {
 class ProblemDetails(Outgoing):
     """What every error looks like: `application/problem+json`, RFC 9457."""
 
-    type: str = Field(examples=["urn:trainyard:problem:invalid_request"])
+    type: str = Field(
+        description="Where the service explains the problem, relative to its own address.",
+        examples=[f"{TYPES}/invalid_request"],
+    )
     title: str
     status: int
     detail: str = Field(description="What is wrong, then what to do.")
@@ -107,6 +140,10 @@ def render(request: Request, problem: Problem) -> Response:
     headers: dict[str, str] = {}
     if isinstance(problem, problems.Conflict):
         headers["x-should-retry"] = "true" if problem.should_retry else "false"
+    if isinstance(problem, Unauthorized):
+        headers["WWW-Authenticate"] = 'Bearer realm="trainyard"'  # RFC 6750 section 3
+    if isinstance(problem, TooSlow):  # what still comes of the body would be read as a request
+        headers["Connection"] = "close"
     retry_after = getattr(problem, "retry_after_seconds", None)
     if retry_after is not None:
         headers["Retry-After"] = str(retry_after)
@@ -135,11 +172,11 @@ def _answer(
 ) -> Response:
     request_id = request_id_of(request.scope)
     details = ProblemDetails(
-        type=f"urn:trainyard:problem:{code}",
+        type=f"{TYPES}/{code}",
         title=title,
         status=status,
         detail=detail,
-        instance=request.url.path,
+        instance=quote(request.scope["path"], safe=_IN_PATHS),
         code=code,
         request_id=request_id,
         errors=list(errors),

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Literal
 
-from fastapi import APIRouter, Depends, Response
+from anyio import to_thread
+from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from pydantic import Field
 
-from service.api.parts import DatabaseOf, Parts, PartsOf
+from service.api.parts import Parts, PartsOf
 from service.api.problems import problem_responses
-from service.api.queries import refuse_unknown_parameters
 from service.domain.base import Outgoing
 from service.domain.problems import Problem
 from service.domain.system import DatabaseFacts
@@ -22,6 +22,7 @@ from service.store.engine import Database, database_now
 from service.store.system import database_facts
 
 router = APIRouter(tags=["system"])
+probes = APIRouter(tags=["system"])
 FRESH = timedelta(seconds=30)
 
 
@@ -62,25 +63,25 @@ class SystemInfo(Outgoing):
     database: DatabaseFacts
 
 
-@router.get("/", include_in_schema=False)
+@probes.get("/", include_in_schema=False)
 def root() -> RedirectResponse:
     """Send browsers to the documentation."""
     return RedirectResponse("/docs")
 
 
-@router.get("/livez")
+@probes.get("/livez")
 async def livez() -> Alive:
     """Say that the process lives; nothing is touched."""
     return Alive()
 
 
-@router.get(
+@probes.get(
     "/readyz",
     responses={503: {"model": Readiness, "description": "`reason` says what is missing."}},
 )
-def readyz(database: DatabaseOf, response: Response) -> Readiness:
+async def readyz(parts: PartsOf, response: Response) -> Readiness:
     """Say whether the database answers and is migrated. Workers may be away: predictions work."""
-    readiness = _readiness(database)
+    readiness = await to_thread.run_sync(_readiness, parts.database, limiter=parts.probing)
     if readiness.status != "ready":
         response.status_code = 503
     return readiness
@@ -88,7 +89,6 @@ def readyz(database: DatabaseOf, response: Response) -> Readiness:
 
 @router.get(
     "/v1/system",
-    dependencies=[Depends(refuse_unknown_parameters)],
     responses=problem_responses(400),
 )
 def system(parts: PartsOf) -> SystemInfo:

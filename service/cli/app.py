@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from service.cli import datasets, jobs, models, output, predict, serve, train, watch
+from service.cli import datasets, jobs, keys, models, output, predict, serve, train, watch
 from service.cli.demo import command as demo
 from service.client import TrainyardError
 
@@ -24,6 +24,7 @@ app.command("up")(serve.up)
 app.command("api")(serve.api)
 app.command("worker")(serve.worker)
 app.command("migrate")(serve.migrate)
+app.add_typer(keys.app, name="keys")
 app.command("train")(train.train)
 app.add_typer(jobs.app, name="jobs")
 app.command("watch")(watch.watch)

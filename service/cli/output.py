@@ -23,9 +23,10 @@ STATUS_STYLES = {
 
 PIPE_WIDTH = 200  # what reads a pipe wants one line a row
 
-# No highlighting: rich would colour digits and paths inside names and prompts.
-results = Console(highlight=False)
-messages = Console(stderr=True, highlight=False)
+# No highlighting: rich would colour digits and paths inside names and prompts, and make a tram of
+# the `:train:` in an API key's entry.
+results = Console(highlight=False, emoji=False)
+messages = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(answer: BaseModel) -> None:

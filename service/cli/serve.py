@@ -12,25 +12,42 @@ from pydantic import ValidationError
 from service.cli import output
 from service.settings import Settings, describe_errors
 
-Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; loopback only.")]
+Host = Annotated[
+    str | None,
+    typer.Option("--host", help="Address to listen on; beyond loopback only with API keys."),
+]
 Port = Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 picks a free one.")]
 DatabaseUrl = Annotated[
     str | None, typer.Option("--database-url", help="sqlite:///file or postgresql://…")
 ]
+Insecure = Annotated[
+    bool | None,
+    typer.Option("--insecure", help="Listen beyond loopback without keys: anybody may do all."),
+]
 USAGE = 2
 
 
-def up(host: Host = None, port: Port = None, database_url: DatabaseUrl = None) -> None:
+def up(
+    host: Host = None,
+    port: Port = None,
+    database_url: DatabaseUrl = None,
+    insecure: Insecure = None,
+) -> None:
     """Run the API and one worker. Prints the URL when ready; SIGTERM and Ctrl-C drain."""
-    settings = _settings(host=host, port=port, database_url=database_url)
+    settings = _listening(host=host, port=port, database_url=database_url, insecure=insecure)
     from service.cli import running
 
     raise typer.Exit(running.up(settings))
 
 
-def api(host: Host = None, port: Port = None, database_url: DatabaseUrl = None) -> None:
+def api(
+    host: Host = None,
+    port: Port = None,
+    database_url: DatabaseUrl = None,
+    insecure: Insecure = None,
+) -> None:
     """Run the API alone; `trainyard worker` trains. Needs a migrated database."""
-    settings = _settings(host=host, port=port, database_url=database_url)
+    settings = _listening(host=host, port=port, database_url=database_url, insecure=insecure)
     from service.cli import running
 
     raise typer.Exit(running.api(settings))
@@ -50,6 +67,19 @@ def migrate(database_url: DatabaseUrl = None) -> None:
     from service.cli import working
 
     working.migrate(settings)
+
+
+def _listening(**given: str | int | None) -> Settings:
+    """Make the settings of what listens: strangers must not get in because nobody thought of it."""
+    settings = _settings(**given)
+    if settings.open_to_strangers:
+        output.print_error(
+            f"Without keys anybody who reaches {settings.host} could train here. Set "
+            "TRAINYARD_API_KEYS (`trainyard keys new` makes a key), listen on 127.0.0.1, or say "
+            "--insecure."
+        )
+        raise typer.Exit(USAGE)
+    return settings
 
 
 def _settings(**given: str | int | None) -> Settings:

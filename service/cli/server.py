@@ -11,6 +11,11 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from service.cli.connections import Connection
+
+KEEP_ALIVE_SECONDS = 75
+"""How long a connection may be idle: longer than proxies keep theirs, so that they close first."""
+
 GRACE_SECONDS = 20
 """How long requests in flight may take to be answered after the first signal."""
 
@@ -22,7 +27,9 @@ class Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             log_config=None,  # uvicorn's own writes the access log to stdout
-            access_log=False,
+            access_log=False,  # api/access.py writes one that says what ours needs
+            http=Connection,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,
         )

@@ -1,47 +1,14 @@
 """What happens at the edges: full queues, missing schemas, bugs, bodies without a length."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
-import httpx
 import pytest
 
-from service.api.app import create_app
 from service.catalogue import Catalogue
-from service.prediction.engine import Predictor
-from service.settings import Settings
 from service.store.engine import Database
+from tests.api.asking import Asking
 
 JOB = {"dataset": "eating", "architecture": "rnn"}
-LOCAL = "http://localhost"
-
-
-class Asking:
-    """A client of the application, without a server; a bug is an answer as to any other client."""
-
-    def __init__(self, database: Database, catalogue: Catalogue, **settings: int) -> None:
-        self._app = create_app(
-            settings=Settings().replacing(**settings),
-            database=database,
-            catalogue=catalogue,
-            predictor=Predictor(database, catalogue, memory_bytes=1),
-        )
-
-    def request(self, method: str, path: str, **sent: Any) -> httpx.Response:
-        """Send one request."""
-
-        async def send() -> httpx.Response:
-            transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url=LOCAL, timeout=90) as client:
-                return await client.request(method, path, **sent)
-
-        return asyncio.run(send())
-
-    def get(self, path: str, **headers: str) -> httpx.Response:
-        """Read something."""
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.request("GET", path, headers=names)
 
 
 def test_a_full_queue_says_when_to_come_again(database: Database, catalogue: Catalogue) -> None:

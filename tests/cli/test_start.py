@@ -1,9 +1,13 @@
 """How the command starts: at once, without torch, and with exit codes that scripts can use."""
 
+import json
+import re
 import subprocess
 import sys
 
 import pytest
+
+from service.domain.keys import find_key, parse_keys
 
 NOWHERE = "http://127.0.0.1:1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  refused is what is tested
@@ -82,7 +86,22 @@ def test_a_wrong_command_line_ends_with_2_and_no_stack_trace(arguments: list[str
 
 
 def test_binding_beyond_loopback_is_refused_with_the_reason() -> None:
-    assert "without keys" in trainyard("up", "--host", EVERYWHERE).stderr
+    assert "trainyard keys new" in trainyard("up", "--host", EVERYWHERE).stderr
+
+
+def test_a_new_key_is_printed_once_with_the_entry_that_knows_it() -> None:
+    made = json.loads(trainyard("keys", "new", "ann", "--scope", "predict", "--json").stdout)
+    [known] = parse_keys(made["entry"])
+
+    assert find_key([known], made["key"]) == known
+    assert (known.name, known.scope) == ("ann", "predict")
+    assert made["key"] not in made["entry"]
+
+
+def test_a_key_and_its_entry_are_printed_as_they_are() -> None:
+    printed = trainyard("keys", "new").stdout
+
+    assert re.fullmatch(r"key    ty_\S{43}\nentry  me:train:sha256:[0-9a-f]{64}\n", printed)
 
 
 def test_the_worker_and_the_migration_import_no_torch() -> None:
