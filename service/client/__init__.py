@@ -1,6 +1,9 @@
-"""The Python client: `Client(url)` speaks HTTP and gives back the objects of `service.domain`."""
+"""The Python client: `Client(url)` speaks HTTP and gives back the objects of `service.domain`.
 
-from service.client.calls import Array, PredictInput
+`AsyncClient(url)` has the same methods, to be awaited.
+"""
+
+from service.client.asynchronous import AsyncClient
 from service.client.client import Client
 from service.client.errors import (
     ConflictError,
@@ -11,15 +14,20 @@ from service.client.errors import (
     RefusedError,
     ServerError,
     TooLargeError,
+    TooManyRequestsError,
+    TooSlowError,
     TrainyardError,
+    UnauthorizedError,
     UnavailableError,
     UnreachableError,
     UnreadableError,
     UnsupportedTypeError,
 )
+from service.client.inputs import Array, PredictInput
 
 __all__ = [
     "Array",
+    "AsyncClient",
     "Client",
     "ConflictError",
     "ForbiddenError",
@@ -30,7 +38,10 @@ __all__ = [
     "RefusedError",
     "ServerError",
     "TooLargeError",
+    "TooManyRequestsError",
+    "TooSlowError",
     "TrainyardError",
+    "UnauthorizedError",
     "UnavailableError",
     "UnreachableError",
     "UnreadableError",

@@ -1,5 +1,6 @@
 """Reading answers: the object that was asked for, or an error of the tree. No I/O."""
 
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import httpx
@@ -71,12 +72,38 @@ def raise_for_problem(response: httpx.Response) -> None:
         errors=body.errors,
         request_id=body.request_id or response.headers.get("X-Request-Id"),
         extensions=body.model_extra,
-        retry_after_seconds=_retry_after(response),
+        retry_after_seconds=retry_after_seconds(response),
     )
 
 
-def unreachable(error: httpx.TransportError, url: str) -> TrainyardError:
-    """Say in plain words why no answer came."""
+def problem_code(response: httpx.Response) -> str | None:
+    """Return the `code` of a problem; None for an answer of somebody else."""
+    try:
+        return _ProblemBody.model_validate_json(response.content).code
+    except ValidationError:
+        return None
+
+
+def retry_after_seconds(response: httpx.Response) -> float | None:
+    """Return how long to wait before asking again (RFC 9110 section 10.2.3).
+
+    A moment is taken by the clock of who answered: ours may be wrong.
+    """
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdecimal():
+        return float(value)
+    try:
+        then = parsedate_to_datetime(value)
+        now = parsedate_to_datetime(response.headers.get("Date", ""))
+        return max(0.0, (then - now).total_seconds())
+    except (TypeError, ValueError):  # no date, or one with a time zone and one without
+        return None
+
+
+def unanswered(error: httpx.RequestError, url: str) -> TrainyardError:
+    """Say in plain words why no answer came, or none that can be read."""
+    if isinstance(error, httpx.DecodingError):
+        return UnreadableError(f"The answer of {url} is compressed in a way that cannot be read.")
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return UnreachableError(
             f"No service answers at {url}. Start one with `trainyard up`, or say where it is "
@@ -89,11 +116,6 @@ def unreachable(error: httpx.TransportError, url: str) -> TrainyardError:
     if isinstance(error, httpx.UnsupportedProtocol):
         return UnreachableError(f"{url} is no address of a service; begin it with http://.")
     return UnreachableError(f"The connection to {url} broke before the answer was complete.")
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() else None
 
 
 def _unreadable(response: httpx.Response) -> UnreadableError:

@@ -1,23 +1,21 @@
 """The calls of the HTTP contract, each defined once: how to ask, and how to read the answer.
 
-Nothing here does I/O. `Client` sends what these functions describe; an asynchronous client sends
-the same.
+Nothing here speaks to the service: `Client` and `AsyncClient` send what these functions describe,
+under the same names. Pictures named by their paths are read as the call is made.
 """
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
-from urllib.parse import quote
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, JsonValue
 
 from service.client import answers
 from service.client.answers import JsonObject
-from service.domain.components import ComponentList
+from service.client.call import Call, Content, Parts, Query, json_bytes, path_of, what_was_said
+from service.client.inputs import PredictInput, image_bytes, image_type, json_input
+from service.domain.components import ComponentInfo, ComponentList
 from service.domain.datasets import Dataset, DatasetList, IdxDatasetSpec, TextDatasetSpec
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
 from service.domain.models import Model, ModelList
@@ -26,65 +24,27 @@ from service.domain.requests import JobRequest
 from service.domain.transitions import JobAction
 
 ResultT = TypeVar("ResultT")
-Query = Mapping[str, str | int | list[str] | None]
-Content = bytes | Path
-"""A file: its bytes, or where it lies; the sender opens it and streams it."""
-Parts = Mapping[str, Content | str]
-"""The parts of a form; a string is JSON."""
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
-
-@runtime_checkable
-class Array(Protocol):
-    """An array of pixels (numpy, torch): anything that becomes nested lists."""
-
-    def tolist(self) -> Any:
-        """Return the values as nested lists."""
-        ...
-
-
-PredictInput = str | bytes | Path | Array | Sequence[Any] | Mapping[str, Any]
-"""A text, pixels, the bytes of an image file, or where one lies."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call(Generic[ResultT]):
-    """One request, and how its answer becomes a result."""
-
-    method: str
-    path: str
-    read: Callable[[httpx.Response], ResultT]
-    query: Query | None = None
-    body: JsonValue = None
-    content: bytes | None = None
-    parts: Parts | None = None
-    headers: Mapping[str, str] | None = None
-    wait_seconds: float = 0.0
-    """How much longer than usual the answer may take, because the request asks for it."""
-
-    def parameters(self) -> dict[str, str | list[str]]:
-        """Return the query without what was not given."""
-        given = {name: value for name, value in (self.query or {}).items() if value is not None}
-        return {
-            name: [*value] if isinstance(value, list) else str(value)
-            for name, value in given.items()
-        }
+REPEATABLE_ACTIONS = frozenset[JobAction]({"cancel", "pause", "resume"})
+"""Legal again in the status that they lead to, and without effect there; `retry` is a 409 there."""
 
 
 def create_job(request: JobRequest | Mapping[str, Any]) -> Call[Job]:
-    """POST a job."""
-    return _send("POST", "/v1/jobs", Job, body=_plain(request))
+    """Start a training job. Once this returns, the job survives any crash."""
+    return _post("/v1/jobs", Job, body=what_was_said(request), repeatable=False)
 
 
 def plan_job(request: JobRequest | Mapping[str, Any]) -> Call[Plan]:
-    """Ask what a job would do."""
-    query = {"validate_only": "true"}
-    return _send("POST", "/v1/jobs", Plan, body=_plain(request), query=query)
+    """Check a job and tell what it would do; nothing is stored."""
+    body = what_was_said(request)
+    return _post("/v1/jobs", Plan, body=body, query={"validate_only": "true"}, repeatable=True)
 
 
 def get_job(job_id: str, *, wait: float = 0.0) -> Call[Job]:
-    """Read a job; with `wait`, after its status has changed or so many seconds are over."""
+    """Read a job; with `wait` (at most 60 s), as soon as its status changes."""
     headers = {"Prefer": f"wait={max(1, round(wait))}"} if wait else None
-    return _send("GET", _path("jobs", job_id), Job, headers=headers, wait_seconds=wait)
+    return _get(path_of("jobs", job_id), Job, headers=headers, wait_seconds=wait)
 
 
 def list_jobs(
@@ -98,7 +58,7 @@ def list_jobs(
     client_id: str | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> Call[JobList]:
-    """List jobs, newest first."""
+    """List one page of jobs, newest first; `after` is the last id of the page before."""
     query: Query = {
         "limit": limit,
         "after": after,
@@ -109,35 +69,56 @@ def list_jobs(
         "client_id": client_id,
         **{f"metadata.{key}": value for key, value in (metadata or {}).items()},
     }
-    return _send("GET", "/v1/jobs", JobList, query=query)
+    return _get("/v1/jobs", JobList, query=query)
+
+
+def cancel_job(job_id: str) -> Call[Job]:
+    """Stop a job for good, at the next batch."""
+    return act_on_job(job_id, "cancel")
+
+
+def pause_job(job_id: str) -> Call[Job]:
+    """Write a checkpoint at the next batch and stop until resumed."""
+    return act_on_job(job_id, "pause")
+
+
+def resume_job(job_id: str) -> Call[Job]:
+    """Put a paused job back in the queue; it goes on from its checkpoint."""
+    return act_on_job(job_id, "resume")
+
+
+def retry_job(job_id: str) -> Call[Job]:
+    """Put a failed or cancelled job back in the queue."""
+    return act_on_job(job_id, "retry")
 
 
 def act_on_job(job_id: str, action: JobAction) -> Call[Job]:
-    """Cancel, pause, resume or retry a job."""
-    return _send("POST", _path("jobs", job_id, action), Job)
+    """Do what `action` says; ConflictError when the job's status does not allow it."""
+    return _post(path_of("jobs", job_id, action), Job, repeatable=action in REPEATABLE_ACTIONS)
 
 
 def delete_job(job_id: str) -> Call[None]:
-    """Delete a job that is not running."""
-    return Call(method="DELETE", path=_path("jobs", job_id), read=answers.read_nothing)
+    """Delete a job that is not running. Its models stay."""
+    return _delete(path_of("jobs", job_id))
 
 
 def get_metrics(
     job_id: str, *, names: Sequence[str] | None = None, max_points: int | None = None
 ) -> Call[Metrics]:
-    """Read the metric series of a job."""
+    """Read metric series, thinned out to at most `max_points` each."""
     query: Query = {"name": [*names] if names else None, "max_points": max_points}
-    return _send("GET", _path("jobs", job_id, "metrics"), Metrics, query=query)
+    return _get(path_of("jobs", job_id, "metrics"), Metrics, query=query)
 
 
 def get_metrics_csv(job_id: str, *, names: Sequence[str] | None = None) -> Call[str]:
-    """Read the metric series of a job as CSV: name, step, epoch, value."""
+    """Read metric series as CSV with the columns name, step, epoch, value."""
     return Call(
         method="GET",
-        path=_path("jobs", job_id, "metrics"),
+        path=path_of("jobs", job_id, "metrics"),
+        read=answers.read_text,
+        repeatable=True,
         query={"name": [*names] if names else None},
         headers={"Accept": "text/csv"},
-        read=answers.read_text,
     )
 
 
@@ -146,148 +127,170 @@ def list_checkpoints(
 ) -> Call[CheckpointList]:
     """List the kept checkpoints of a job, newest first."""
     query: Query = {"limit": limit, "after": after}
-    return _send("GET", _path("jobs", job_id, "checkpoints"), CheckpointList, query=query)
+    return _get(path_of("jobs", job_id, "checkpoints"), CheckpointList, query=query)
 
 
 def list_datasets(*, limit: int | None = None, after: str | None = None) -> Call[DatasetList]:
-    """List datasets, newest first."""
-    return _send("GET", "/v1/datasets", DatasetList, query={"limit": limit, "after": after})
+    """List one page of datasets, newest first."""
+    return _get("/v1/datasets", DatasetList, query={"limit": limit, "after": after})
 
 
 def get_dataset(name: str) -> Call[Dataset]:
-    """Read a dataset's facts."""
-    return _send("GET", _path("datasets", name), Dataset)
+    """Read what is known of a dataset."""
+    return _get(path_of("datasets", name), Dataset)
 
 
 def add_dataset(
     spec: TextDatasetSpec | IdxDatasetSpec | Mapping[str, Any], files: Mapping[str, Content]
 ) -> Call[Dataset]:
-    """Upload a dataset: `file` for text; `images`, `labels` and perhaps `test_…` for IDX."""
-    text = spec if isinstance(spec, BaseModel) else _AnySpec.model_validate(spec)
-    parts: Parts = {"spec": text.model_dump_json(exclude_unset=True), **files}
-    return _send("POST", "/v1/datasets", Dataset, parts=parts)
+    """Upload a dataset; the same bytes under the same name give the one that is there.
+
+    A text has one file, `file`; IDX has `images`, `labels` and may have `test_images`,
+    `test_labels`. Paths are streamed from the disk.
+    """
+    parts: Parts = {"spec": json_bytes(what_was_said(spec)).decode(), **files}
+    # The same bytes under the same name are the same dataset: sent twice, it is there once.
+    return _post("/v1/datasets", Dataset, parts=parts, repeatable=True)
 
 
 def delete_dataset(name: str) -> Call[None]:
     """Delete a dataset that no unfinished job uses."""
-    return Call(method="DELETE", path=_path("datasets", name), read=answers.read_nothing)
+    return _delete(path_of("datasets", name))
 
 
 def list_models(
     *, limit: int | None = None, after: str | None = None, task: str | None = None
 ) -> Call[ModelList]:
-    """List named models, newest first."""
-    query: Query = {"limit": limit, "after": after, "task": task}
-    return _send("GET", "/v1/models", ModelList, query=query)
+    """List one page of named models, newest first."""
+    return _get("/v1/models", ModelList, query={"limit": limit, "after": after, "task": task})
 
 
 def get_model(name: str) -> Call[Model]:
     """Read a named model with its newest version."""
-    return _send("GET", _path("models", name), Model)
+    return _get(path_of("models", name), Model)
 
 
 def predict(
     model: str,
-    inputs: Sequence[JsonValue],
+    inputs: Sequence[PredictInput],
     *,
     top_k: int | None = None,
     special_tokens: bool = False,
 ) -> Call[PredictResponse]:
-    """Ask a model, with inputs as JSON; see `json_input`."""
-    body: dict[str, JsonValue] = {"inputs": [*inputs]}
+    """Ask a model: texts, pixels as arrays, or image files as bytes or paths.
+
+    `model` is a name, `name@3`, `mdl_…`, `ckpt_…`, or `job_…`, also while that job trains.
+    """
+    body: dict[str, JsonValue] = {"inputs": [json_input(each) for each in inputs]}
     if top_k is not None:
         body["top_k"] = top_k
     if special_tokens:
         body["special_tokens"] = True
-    return _send("POST", _path("models", model, "predict"), PredictResponse, body=body)
+    return _post(path_of("models", model, "predict"), PredictResponse, body=body, repeatable=True)
 
 
 def predict_image(
-    model: str, image: bytes, *, content_type: str, top_k: int | None = None
+    model: str,
+    image: Content,
+    *,
+    content_type: str | None = None,
+    top_k: int | None = None,
 ) -> Call[PredictResponse]:
-    """Ask a model about one image file, sent as it is."""
-    return _send(
-        "POST",
-        _path("models", model, "predict"),
+    """Ask a model about one PNG or JPEG file, sent as it is."""
+    content = image_bytes(image)
+    return _post(
+        path_of("models", model, "predict"),
         PredictResponse,
         query={"top_k": top_k},
-        content=image,
-        headers={"Content-Type": content_type},
+        content=content,
+        content_type=content_type or image_type(content),
+        repeatable=True,
     )
 
 
-def list_components(kind: str) -> Call[ComponentList]:
-    """List the installed `architectures`, `optimizers`, `schedules` or `tasks`."""
-    return _send("GET", f"/v1/{kind}", ComponentList)
+def architectures() -> Call[list[ComponentInfo]]:
+    """List the installed architectures with their options."""
+    return _list_components("architectures")
 
 
-def get_system() -> Call[JsonObject]:
+def optimizers() -> Call[list[ComponentInfo]]:
+    """List the installed optimizers with their options."""
+    return _list_components("optimizers")
+
+
+def schedules() -> Call[list[ComponentInfo]]:
+    """List the installed learning-rate schedules with their options."""
+    return _list_components("schedules")
+
+
+def tasks() -> Call[list[ComponentInfo]]:
+    """List the installed tasks with their options."""
+    return _list_components("tasks")
+
+
+def system() -> Call[JsonObject]:
     """Read versions, device, limits, workers and the size of the database."""
-    return Call(method="GET", path="/v1/system", read=answers.read_object)
+    return Call(method="GET", path="/v1/system", read=answers.read_object, repeatable=True)
 
 
-def get_readiness() -> Call[JsonObject]:
-    """Ask whether the service is ready."""
-    return Call(method="GET", path="/readyz", read=answers.read_object)
+def ready() -> Call[JsonObject]:
+    """Ask whether the service is ready; UnavailableError when it is not."""
+    return Call(method="GET", path="/readyz", read=answers.read_object, repeatable=True)
 
 
-def json_input(value: str | bytes | Array | Sequence[Any] | Mapping[str, Any]) -> JsonValue:
-    """Write an input as JSON: bytes of an image file as base64, arrays as nested lists."""
-    if isinstance(value, bytes):
-        return {"b64": base64.b64encode(value).decode("ascii")}
-    if isinstance(value, Array):
-        pixels: JsonValue = value.tolist()
-        return pixels
-    if isinstance(value, str):
-        return value
-    plain: Any = dict(value) if isinstance(value, Mapping) else list(value)
-    return plain
+def _list_components(kind: str) -> Call[list[ComponentInfo]]:
+    def read(response: httpx.Response) -> list[ComponentInfo]:
+        return answers.read_model(ComponentList, response).data
+
+    return Call(method="GET", path=f"/v1/{kind}", read=read, repeatable=True)
 
 
-def image_type(image: bytes) -> str:
-    """Tell the content type of an image file by its first bytes; PNG if in doubt."""
-    return "image/jpeg" if image.startswith(b"\xff\xd8\xff") else "image/png"
-
-
-class _AnySpec(BaseModel, extra="allow"):
-    """A dataset's spec that the service checks."""
-
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
-
-
-def _send(
-    method: str,
+def _get(
     path: str,
     model: type[ModelT],
     *,
     query: Query | None = None,
-    body: JsonValue = None,
-    content: bytes | None = None,
-    parts: Parts | None = None,
     headers: Mapping[str, str] | None = None,
     wait_seconds: float = 0.0,
 ) -> Call[ModelT]:
     return Call(
-        method=method,
+        method="GET",
         path=path,
-        read=partial(answers.read_model, model),
+        read=_reading(model),
+        repeatable=True,
         query=query,
-        body=body,
-        content=content,
-        parts=parts,
         headers=headers,
         wait_seconds=wait_seconds,
     )
 
 
-def _path(*parts: str) -> str:
-    """Join parts below /v1; whatever a name holds stays one part of the path."""
-    return "/v1/" + "/".join(quote(part, safe="@") for part in parts)
+def _post(
+    path: str,
+    model: type[ModelT],
+    *,
+    repeatable: bool,
+    query: Query | None = None,
+    body: JsonValue = None,
+    content: bytes | None = None,
+    content_type: str = "application/json",
+    parts: Parts | None = None,
+) -> Call[ModelT]:
+    written = json_bytes(body) if body is not None else content
+    return Call(
+        method="POST",
+        path=path,
+        read=_reading(model),
+        repeatable=repeatable,
+        query=query,
+        content=written,
+        parts=parts,
+        headers={"Content-Type": content_type} if written is not None else None,
+    )
 
 
-def _plain(request: JobRequest | Mapping[str, Any]) -> JsonValue:
-    """Return only what was said: what was not is the service's to fill in."""
-    if isinstance(request, BaseModel):
-        return request.model_dump(mode="json", exclude_unset=True)
-    return dict(request)
+def _delete(path: str) -> Call[None]:
+    return Call(method="DELETE", path=path, read=answers.read_nothing, repeatable=True)
+
+
+def _reading(model: type[ModelT]) -> Callable[[httpx.Response], ModelT]:
+    return partial(answers.read_model, model)

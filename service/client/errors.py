@@ -5,12 +5,15 @@ TrainyardError
 ├── UnreadableError           an answer came, but not one of this service
 ├── RefusedError              the service says what is wrong with the request (4xx)
 │   ├── MalformedError        400
-│   ├── ForbiddenError        401, 403
+│   ├── UnauthorizedError     401
+│   ├── ForbiddenError        403
 │   ├── NotFoundError         404
+│   ├── TooSlowError          408
 │   ├── ConflictError         409
 │   ├── TooLargeError         413
 │   ├── UnsupportedTypeError  415
-│   └── InvalidError          422
+│   ├── InvalidError          422
+│   └── TooManyRequestsError  429: the same request may succeed later
 └── ServerError               the service could not do its part (5xx)
     └── UnavailableError      503: the same request may succeed later
 """
@@ -64,23 +67,35 @@ class UnreadableError(TrainyardError):
 
 
 class RefusedError(TrainyardError):
-    """The service says what is wrong with the request; sending it again changes nothing."""
+    """The service says what is wrong with the request; sent again, it is mostly refused again."""
 
 
 class MalformedError(RefusedError):
     """The request cannot be read (400)."""
 
 
+class UnauthorizedError(RefusedError):
+    """The service wants an API key, or does not know this one (401)."""
+
+
 class ForbiddenError(RefusedError):
-    """The service does not let this caller in (401, 403)."""
+    """The service knows who calls, and does not allow this (403)."""
 
 
 class NotFoundError(RefusedError):
     """What was asked for does not exist (404)."""
 
 
+class TooSlowError(RefusedError):
+    """The request took too long to arrive at the service (408)."""
+
+
 class ConflictError(RefusedError):
-    """The state of the thing does not allow this now (409)."""
+    """The state of the thing does not allow this now (409).
+
+    One that passes by itself has `retry_after_seconds` (`model_not_ready`: the job has made no
+    checkpoint yet). Clients do not wait for it by themselves: it may take as long as the training.
+    """
 
 
 class TooLargeError(RefusedError):
@@ -95,6 +110,10 @@ class InvalidError(RefusedError):
     """Some fields are wrong (422); `errors` names them all."""
 
 
+class TooManyRequestsError(RefusedError):
+    """The caller asks more often than the service takes (429)."""
+
+
 class ServerError(TrainyardError):
     """The service could not do its part (5xx); `request_id` finds the entry in its log."""
 
@@ -105,13 +124,15 @@ class UnavailableError(ServerError):
 
 BY_STATUS: Mapping[int, type[TrainyardError]] = {
     400: MalformedError,
-    401: ForbiddenError,
+    401: UnauthorizedError,
     403: ForbiddenError,
     404: NotFoundError,
+    408: TooSlowError,
     409: ConflictError,
     413: TooLargeError,
     415: UnsupportedTypeError,
     422: InvalidError,
+    429: TooManyRequestsError,
     503: UnavailableError,
 }
 

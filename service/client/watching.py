@@ -1,24 +1,57 @@
-"""Following a job: which looks at it are worth telling, and when there is nothing more to see."""
+"""Following a job: which looks at it are worth telling, when to look again, when to give up.
 
+No I/O: whoever looks hands in what was seen, and the time in seconds of any steady clock.
+"""
+
+from service.client.errors import TrainyardError
 from service.domain.jobs import ENDED, Job
+
+EVERY = 0.5
+PATIENCE = 10.0
 
 
 class Following:
-    """What the last look at a job showed. No I/O: whoever sends hands in each look."""
+    """What the looks at a job have shown so far."""
 
-    def __init__(self) -> None:
-        self.last: Job | None = None
-
-    def is_news(self, job: Job) -> bool:
-        """Take a look; tell whether it differs from the one before."""
-        changed = job != self.last
-        self.last = job
-        return changed
+    def __init__(
+        self, job_id: str, *, every: float, deadline: float | None, patience: float, now: float
+    ) -> None:
+        self._job_id = job_id
+        self._every = every
+        self._deadline = deadline
+        self._patience = patience
+        self._started = now
+        self._answered: float | None = None
+        self._last: Job | None = None
 
     @property
     def over(self) -> bool:
         """Whether the job has ended or is paused: it will not go on by itself."""
-        return self.last is not None and is_over(self.last)
+        return self._last is not None and is_over(self._last)
+
+    def is_news(self, job: Job, *, now: float) -> bool:
+        """Take a look; tell whether it differs from the one before."""
+        changed = job != self._last
+        self._last = job
+        self._answered = now
+        return changed
+
+    def missed(self, error: TrainyardError, *, now: float) -> None:
+        """Take note that nobody answered. Raises `error` when that has lasted too long.
+
+        A service that has never answered is not waited for.
+        """
+        if self._answered is None or now - self._answered > self._patience:
+            raise error
+
+    def pause(self, *, now: float) -> float:
+        """Return how long to wait before the next look. Raises TimeoutError after the deadline."""
+        if self.over:
+            return 0.0
+        if self._deadline is not None and now - self._started > self._deadline:
+            message = f"{self._job_id} had not ended after {self._deadline:g} seconds"
+            raise TimeoutError(message)
+        return self._every
 
 
 def is_over(job: Job) -> bool:

@@ -1,0 +1,189 @@
+"""The asynchronous client: the methods of `Client`, to be awaited, for asyncio and trio."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import ExitStack
+from functools import partial
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import anyio
+import httpx
+from anyio import to_thread
+
+from service.client import calls, watching, writing
+from service.client.call import Call, Outcome, presented
+from service.client.client import DEFAULT_URL
+from service.client.errors import UnavailableError, UnreachableError
+from service.client.retrying import Attempts, RetryPolicy
+from service.client.watching import Following
+from service.domain.jobs import Job
+
+P = ParamSpec("P")
+ResultT = TypeVar("ResultT")
+Method = Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, ResultT]]
+
+
+def _sends(make: Callable[P, Call[ResultT]]) -> Method[P, ResultT]:
+    """Make the method that sends what `make` describes, with the same parameters."""
+
+    async def method(self: "AsyncClient", *args: P.args, **kwargs: P.kwargs) -> ResultT:
+        return await self.send(make(*args, **kwargs))
+
+    return presented(method, make)
+
+
+def _sends_much(make: Callable[P, Call[ResultT]]) -> Method[P, ResultT]:
+    """Do as `_sends`, for calls whose making may read files and write megabytes: in a thread."""
+
+    async def method(self: "AsyncClient", *args: P.args, **kwargs: P.kwargs) -> ResultT:
+        return await self.send(await to_thread.run_sync(partial(make, *args, **kwargs)))
+
+    return presented(method, make)
+
+
+class AsyncClient:
+    """Talks to one Trainyard service without blocking. Use it as an asynchronous context manager.
+
+    It has the methods of `Client`, each to be awaited (`follow_job` to be iterated by `async for`),
+    with the same errors and the same rules for sending again. A client belongs to one event loop;
+    there, any number of tasks may share it.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        retries: int = 2,
+        transport: httpx.AsyncBaseTransport | None = None,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        destination = writing.destination(url, api_key)
+        self.url = destination.shown
+        self._timeout = timeout
+        self._policy = RetryPolicy(retries=retries)
+        self._sleep = sleep
+        self._http = httpx.AsyncClient(
+            base_url=destination.url,
+            headers=destination.headers,
+            trust_env=destination.trust_env,
+            transport=transport,
+            follow_redirects=False,  # the key is for this address alone
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    create_job = _sends(calls.create_job)
+    plan_job = _sends(calls.plan_job)
+    get_job = _sends(calls.get_job)
+    list_jobs = _sends(calls.list_jobs)
+    cancel_job = _sends(calls.cancel_job)
+    pause_job = _sends(calls.pause_job)
+    resume_job = _sends(calls.resume_job)
+    retry_job = _sends(calls.retry_job)
+    act_on_job = _sends(calls.act_on_job)
+    delete_job = _sends(calls.delete_job)
+    get_metrics = _sends(calls.get_metrics)
+    get_metrics_csv = _sends(calls.get_metrics_csv)
+    list_checkpoints = _sends(calls.list_checkpoints)
+
+    list_datasets = _sends(calls.list_datasets)
+    get_dataset = _sends(calls.get_dataset)
+    add_dataset = _sends(calls.add_dataset)
+    delete_dataset = _sends(calls.delete_dataset)
+
+    list_models = _sends(calls.list_models)
+    get_model = _sends(calls.get_model)
+    predict = _sends_much(calls.predict)
+    predict_image = _sends_much(calls.predict_image)
+
+    architectures = _sends(calls.architectures)
+    optimizers = _sends(calls.optimizers)
+    schedules = _sends(calls.schedules)
+    tasks = _sends(calls.tasks)
+    system = _sends(calls.system)
+    ready = _sends(calls.ready)
+
+    async def follow_job(
+        self,
+        job_id: str,
+        *,
+        every: float = watching.EVERY,
+        deadline: float | None = None,
+        patience: float = watching.PATIENCE,
+    ) -> AsyncIterator[Job]:
+        """Yield the job whenever it has changed, until it has ended or is paused.
+
+        Looks every `every` seconds. A service that is away for less than `patience` seconds, as
+        in a restart, is waited for. Raises TimeoutError after `deadline` seconds.
+        """
+        following = Following(
+            job_id, every=every, deadline=deadline, patience=patience, now=time.monotonic()
+        )
+        while not following.over:
+            try:
+                job = await self.get_job(job_id)
+            except (UnreachableError, UnavailableError) as error:
+                following.missed(error, now=time.monotonic())
+            else:
+                if following.is_news(job, now=time.monotonic()):
+                    yield job
+            await self._sleep(following.pause(now=time.monotonic()))
+
+    async def wait_for_job(
+        self,
+        job_id: str,
+        *,
+        progress: Callable[[Job], None] | None = None,
+        deadline: float | None = None,
+    ) -> Job:
+        """Wait until the job has ended or is paused; `progress` sees every change on the way."""
+        job = None
+        async for job in self.follow_job(job_id, deadline=deadline):
+            if progress is not None:
+                progress(job)
+        return job if job is not None else await self.get_job(job_id)
+
+    async def send(self, call: Call[ResultT]) -> ResultT:
+        """Send a call of `service.client.calls`, again where that is safe, and read the answer."""
+        attempts = Attempts(call, self._policy, now=time.monotonic())
+        with ExitStack() as opened:
+            request = await self._request_of(call, opened)
+            outcome = await self._try(request)
+            while (pause := attempts.pause_after(outcome, now=time.monotonic())) is not None:
+                await self._sleep(pause)
+                outcome = await self._try(request)
+        return call.conclude(outcome, url=self.url)
+
+    async def _request_of(self, call: Call[Any], opened: ExitStack) -> httpx.Request:
+        make = partial(writing.request_of, call, self._http, opened, timeout=self._timeout)
+        if call.parts is None:
+            return make()
+        request = await to_thread.run_sync(make)
+        if isinstance(request.stream, httpx.SyncByteStream):
+            request.stream = writing.ReadInThreads(request.stream)
+        return request
+
+    async def _try(self, request: httpx.Request) -> Outcome:
+        try:
+            return await self._http.send(request)
+        except httpx.RequestError as error:
+            return error
