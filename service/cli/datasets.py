@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from service.cli import options, output
+from service.cli.clients import connect
 from service.cli.options import ListByDefault
-from service.client import Client
 from service.domain.datasets import Dataset, ImageFacts
 
 app = typer.Typer(cls=ListByDefault, help="List, show, add and delete datasets.")
@@ -27,7 +27,7 @@ def list_datasets(
     json: options.Json = False,
 ) -> None:
     """List datasets, newest first."""
-    with Client(url) as client:
+    with connect(url) as client:
         page = client.list_datasets(limit=limit, after=after)
     if json:
         output.print_json(page)
@@ -46,7 +46,7 @@ def show_dataset(
     name: Name, url: options.Url = options.DEFAULT_URL, json: options.Json = False
 ) -> None:
     """Show what is known of a dataset."""
-    with Client(url) as client:
+    with connect(url) as client:
         _print_dataset(client.get_dataset(name), json=json)
 
 
@@ -83,7 +83,7 @@ def add_dataset(
         "test_images": test_images,
         "test_labels": test_labels,
     }
-    with Client(url, timeout=600) as client:
+    with connect(url, timeout=600) as client:
         dataset = client.add_dataset(
             {key: value for key, value in spec.items() if value is not None},
             {role: path for role, path in files.items() if path is not None},
@@ -94,7 +94,7 @@ def add_dataset(
 @app.command("delete")
 def delete_dataset(name: Name, url: options.Url = options.DEFAULT_URL) -> None:
     """Delete a dataset that no unfinished job uses."""
-    with Client(url) as client:
+    with connect(url) as client:
         client.delete_dataset(name)
     output.results.print(f"{name} is deleted.", markup=False)
 

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from service.cli import options, output
+from service.cli.clients import connect
 from service.cli.options import ListByDefault
 from service.cli.watch import print_end
-from service.client import Client
 from service.domain.jobs import ENDED, Job
 from service.domain.transitions import JobAction
 
@@ -29,7 +29,7 @@ def list_jobs(
     json: options.Json = False,
 ) -> None:
     """List jobs, newest first."""
-    with Client(url) as client:
+    with connect(url) as client:
         page = client.list_jobs(
             status=status, model=model, dataset=dataset, limit=limit, after=after
         )
@@ -59,7 +59,7 @@ def show_job(
     job_id: JobId, url: options.Url = options.DEFAULT_URL, json: options.Json = False
 ) -> None:
     """Show one job."""
-    with Client(url) as client:
+    with connect(url) as client:
         _print_job(client.get_job(job_id), json=json)
 
 
@@ -98,13 +98,13 @@ def retry_job(
 @app.command("delete")
 def delete_job(job_id: JobId, url: options.Url = options.DEFAULT_URL) -> None:
     """Delete a job that is not running. Its models stay."""
-    with Client(url) as client:
+    with connect(url) as client:
         client.delete_job(job_id)
     output.results.print(f"{job_id} is deleted.")
 
 
 def _act(job_id: str, action: JobAction, *, url: str, json: bool) -> None:
-    with Client(url) as client:
+    with connect(url) as client:
         job = client.act_on_job(job_id, action)
     if json:
         output.print_json(job)

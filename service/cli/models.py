@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from service.cli import options, output
+from service.cli.clients import connect
 from service.cli.options import ListByDefault
-from service.client import Client
 
 app = typer.Typer(cls=ListByDefault, help="List and show models.")
 
@@ -21,7 +21,7 @@ def list_models(
     json: options.Json = False,
 ) -> None:
     """List models, newest first."""
-    with Client(url) as client:
+    with connect(url) as client:
         page = client.list_models(limit=limit, after=after, task=task)
     if json:
         output.print_json(page)
@@ -51,7 +51,7 @@ def show_model(
     json: options.Json = False,
 ) -> None:
     """Show a model and its newest version."""
-    with Client(url) as client:
+    with connect(url) as client:
         model = client.get_model(name)
     if json:
         output.print_json(model)

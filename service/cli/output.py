@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from service.client import TrainyardError
+from service.client import TrainyardError, UnauthorizedError
 from service.domain.jobs import Job
 
 STATUS_STYLES = {
@@ -41,6 +41,8 @@ def print_problem(error: TrainyardError) -> None:
         line = "" if field.line is None else f" (line {field.line})"
         text = f"  {field.pointer or '/'}{line}: {field.detail}"
         messages.print(Text(text, style="red"), soft_wrap=True)
+    if isinstance(error, UnauthorizedError):
+        messages.print("  Put the key into TRAINYARD_API_KEY.")
     if error.status is not None and error.status >= 500 and error.request_id:
         messages.print(f"  The service's log has more under {error.request_id}.", soft_wrap=True)
 

@@ -8,8 +8,8 @@ import typer
 from rich.markup import escape
 
 from service.cli import options, output
+from service.cli.clients import connect
 from service.cli.pictures import picture
-from service.client import Client
 from service.domain.predictions import Prediction, TokenCandidate
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
@@ -29,7 +29,7 @@ def predict(
 ) -> None:
     """Ask a model what comes next after a text, or what an image shows."""
     asked = [as_input(text) for text in inputs]
-    with Client(url) as client:
+    with connect(url) as client:
         answer = client.predict(model, asked, top_k=top_k, special_tokens=special_tokens)
     if json:
         output.print_json(answer)

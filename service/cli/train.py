@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from service.cli import options, output
+from service.cli.clients import connect
 from service.cli.request import job_body
 from service.cli.watch import watch_until_over
 from service.client import Client
@@ -67,7 +68,7 @@ def train(
         metadata=metadata or [],
         settings=settings or [],
     )
-    with Client(url) as client:
+    with connect(url) as client:
         if plan:
             _print_plan(client.plan_job(body), json=json)
         else:

@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from service.cli import options, output
-from service.client import Client, UnreachableError
+from service.cli.clients import connect
+from service.client import Client, UnavailableError, UnreachableError
 from service.domain.jobs import Job, JobResult
 
 SHOWN = ("val_perplexity", "val_accuracy", "val_rmse", "val_loss")
@@ -74,7 +75,10 @@ class Bar:
     def _newest_metrics(self, job: Job) -> list[str]:
         try:
             series = self._client.get_metrics(job.id, max_points=10).series
-        except UnreachableError:  # whoever follows the job decides how long to wait for the service
+        except (
+            UnreachableError,
+            UnavailableError,
+        ):  # whoever follows the job decides how long to wait for the service
             return []
         newest = {name: values.value[-1] for name, values in series.items() if values.value}
         validation = [name for name in SHOWN if name in newest][:1]
@@ -91,7 +95,7 @@ def watch(
     json: options.Json = False,
 ) -> None:
     """Follow a job until it ends. Ctrl-C stops watching; the job goes on."""
-    with Client(url) as client:
+    with connect(url) as client:
         raise typer.Exit(watch_until_over(client, job, json=json))
 
 
