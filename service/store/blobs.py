@@ -9,6 +9,7 @@ key of the reference wins.
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from io import BytesIO
 from typing import BinaryIO
@@ -18,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.store.engine import MEBIBYTE, Database, database_now, moment, upsert
-from service.store.errors import BlobGone
+from service.store.errors import DATABASE_TROUBLE, BlobGone, StorageFull
 from service.store.ids import new_id
 from service.store.tables import (
     BlobChunkRow,
@@ -51,10 +52,20 @@ class DatabaseBlobs:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._put: list[str] = []
 
     def put(self, content: BinaryIO) -> tuple[str, int]:
-        """Store a stream; return its SHA-256 in hex and its size."""
-        return put(self._database, content)
+        """Store a stream; return its SHA-256 in hex and its size.
+
+        When the storage is full, what came before it through here goes, too: it belongs together.
+        """
+        try:
+            sha256, size = put(self._database, content)
+        except StorageFull:
+            give_up(self._database, self._put)
+            raise
+        self._put.append(sha256)
+        return sha256, size
 
     def read(self, sha256: str) -> bytes:
         """Return all bytes of a blob. Raises BlobGone when there is none."""
@@ -73,7 +84,12 @@ def put(database: Database, content: BinaryIO | bytes) -> tuple[str, int]:
     if _hold(database, sha256, size):
         return sha256, size
     stream.seek(start)
-    upload_id = _upload(database, stream)
+    upload_id = new_id("upl")
+    try:
+        _upload(database, stream, upload_id)
+    except StorageFull:  # what is there of it would fill the disk for as long as it is held
+        give_up(database, [sha256], upload_id)
+        raise
     with database.begin() as session:
         finish = sa.update(BlobRow).where(BlobRow.sha256 == sha256, BlobRow.upload_id.is_(None))
         finished = finish.values(upload_id=upload_id).returning(BlobRow.sha256)
@@ -149,6 +165,18 @@ def release(session: Session, shas: Iterable[str]) -> None:
         return  # a reference came at this very moment; `collect` looks again
 
 
+def give_up(database: Database, shas: Iterable[str], upload_id: str | None = None) -> None:
+    """Forget bytes that were put and will not be referred to, at once if the database can."""
+    given_up = list(shas)
+    with suppress(*DATABASE_TROUBLE):  # else they are collected when their hold expires
+        with database.begin() as session:
+            if upload_id is not None:
+                _expire(session, [upload_id])
+            unhold(session, given_up)
+            release(session, given_up)
+        sweep(database)
+
+
 def sweep(database: Database) -> int:
     """Delete the chunks of uploads that expired, slice by slice; return how many uploads went."""
     swept = 0
@@ -204,9 +232,9 @@ def _hold(database: Database, sha256: str, size: int) -> bool:
         return held.scalar_one() is not None
 
 
-def _upload(database: Database, content: BinaryIO) -> str:
+def _upload(database: Database, content: BinaryIO, upload_id: str) -> None:
     """Write all chunks under a new upload, about SLICE_BYTES in a transaction."""
-    upload_id, position = new_id("upl"), 0
+    position = 0
     with database.begin() as session:
         expires_at = database_now(session) + HOLD
         session.execute(sa.insert(UploadRow).values(id=upload_id, expires_at=expires_at))
@@ -218,9 +246,9 @@ def _upload(database: Database, content: BinaryIO) -> str:
             for index, piece in enumerate(pieces)
         ]
         with database.begin() as session:
+            database.check_room(session, len(part))
             session.execute(sa.insert(BlobChunkRow), rows)
         position += len(rows)
-    return upload_id
 
 
 def _lock(session: Session, ordered: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple, cast
 
@@ -12,15 +12,17 @@ from sqlalchemy.orm import Session
 from service.domain.jobs import Checkpoint, CheckpointKind, CheckpointList, JobSpec
 from service.store import blobs, events, paging
 from service.store.errors import JobNotFound
-from service.store.ids import new_id
 from service.store.leases import change_held, held_job
 from service.store.tables import CheckpointRow, JobRow
 
 
 class StoredState(NamedTuple):
-    """A training state whose bytes are already blobs, held for this reference."""
+    """A training state whose bytes are already blobs, held for this reference.
 
-    kinds: Sequence[CheckpointKind]
+    Each kind brings the id of its row, so that it is stored once, however often it is tried.
+    """
+
+    ids: Mapping[CheckpointKind, str]
     step: int
     epoch: int
     metrics: Mapping[str, float]
@@ -43,14 +45,17 @@ class ResumePoint(NamedTuple):
 def add(session: Session, lease: str, state: StoredState, *, now: datetime) -> list[Checkpoint]:
     """Store one checkpoint per kind, drop what is beyond the asked number, note an event.
 
-    The job was alive to write it: deaths and reclaims count from zero again. Raises LeaseLost.
+    What an earlier try has stored, although its answer was lost, stays as it is. The job was alive
+    to write it: deaths and reclaims count from zero again. Raises LeaseLost.
     """
     job = held_job(session, lease)
     if job.preparation_sha256 is None:
         message = f"{job.id} stores a checkpoint before it has started"
         raise ValueError(message)
     keep = _kept(JobSpec.model_validate(job.spec))
-    kinds: list[CheckpointKind] = [kind for kind in state.kinds if keep[kind] > 0]
+    before = set(session.scalars(sa.select(CheckpointRow.id).where(_one_of(state.ids.values()))))
+    new: list[CheckpointKind] = [kind for kind, id_ in state.ids.items() if id_ not in before]
+    kinds: list[CheckpointKind] = [kind for kind in new if keep[kind] > 0]
     rows = [_new_row(job.id, job.preparation_sha256, kind, state, now) for kind in kinds]
     session.add_all(rows)
     session.flush()
@@ -96,6 +101,10 @@ def state_sha256(weights_sha256: str, state_blob_sha256: str) -> str:
     return hashlib.sha256(f"{weights_sha256}{state_blob_sha256}".encode()).hexdigest()
 
 
+def _one_of(ids: Iterable[str]) -> sa.ColumnElement[bool]:
+    return CheckpointRow.id.in_(list(ids))
+
+
 def _kept(spec: JobSpec) -> dict[CheckpointKind, int]:
     policy = spec.training.checkpoint
     return {
@@ -110,7 +119,7 @@ def _new_row(
     job_id: str, preparation_sha256: str, kind: CheckpointKind, state: StoredState, now: datetime
 ) -> CheckpointRow:
     return CheckpointRow(
-        id=new_id("ckpt"),
+        id=state.ids[kind],
         job_id=job_id,
         kind=kind,
         step=state.step,

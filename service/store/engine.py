@@ -7,7 +7,6 @@ the store asks which database it talks to.
 import fcntl
 import json
 import os
-import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,23 +17,22 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.orm import Session
 
-from service.store.errors import DatabaseBusy
+from service.store.errors import DatabaseReadOnly, StorageFull
+from service.store.faults import breaks_connection, faults_are_problems
 
-BUSY_TIMEOUT = timedelta(seconds=30)
+WAIT_FOR = timedelta(seconds=30)
 PAGE_BYTES = 16 * 1024
 MEBIBYTE = 1024 * 1024
 VACUUM_PAGES = 512
+RESERVE_BYTES = 64 * MEBIBYTE
+"""Room on the disk of a SQLite file that large data must leave: for the WAL, which cannot give
+space back before it was copied into the file, and for the small writes that clean up."""
 MIGRATION_LOCK = 0x7472_6169_6E79_6172  # "trainyar": one advisory lock per PostgreSQL database
 POSTGRESQL_CONNECTION = {
-    "connect_timeout": 10,
     "application_name": "trainyard",
-    # A machine that vanishes in the middle of a transaction must not hold its locks for hours.
-    "options": "-c lock_timeout=30s -c idle_in_transaction_session_timeout=60s",
     "keepalives_idle": 15,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -82,20 +80,24 @@ def moment(now: datetime) -> sa.ColumnElement[datetime]:
 class Database:
     """One database. Opening it connects to nothing; a process that forks opens its own."""
 
-    def __init__(self, url: sa.URL, *, pool_size: int) -> None:
+    def __init__(self, url: sa.URL, *, pool_size: int, wait_for: timedelta) -> None:
         self._url = url
         self._pool_size = pool_size
+        self._wait_for = wait_for
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int = 40) -> "Database":
-        """Describe the database at `url`: a SQLite file, or PostgreSQL through psycopg 3."""
+    def open(cls, url: str, *, pool_size: int = 40, wait_for: timedelta = WAIT_FOR) -> "Database":
+        """Describe the database at `url`: a SQLite file, or PostgreSQL through psycopg 3.
+
+        `wait_for` is how long a transaction waits for a lock or a connection: DatabaseBusy then.
+        """
         parsed = sa.make_url(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
             message = "SQLite needs a file here: every connection would have a memory of its own"
             raise ValueError(message)
-        return cls(parsed, pool_size=pool_size)
+        return cls(parsed, pool_size=pool_size, wait_for=wait_for)
 
     @property
     def dialect(self) -> str:
@@ -120,17 +122,19 @@ class Database:
             self._url,
             pool_size=self._pool_size,
             max_overflow=0,
-            pool_timeout=BUSY_TIMEOUT.total_seconds(),
+            pool_timeout=self._wait_for.total_seconds(),
+            hide_parameters=True,  # what clients send reaches no log
             json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False),
         )
         if self.dialect == "postgresql":
             return make(
                 pool_pre_ping=True,
-                connect_args=POSTGRESQL_CONNECTION,
+                connect_args=_postgresql_connection(self._wait_for),
             )
         engine = make()
-        event.listen(engine, "connect", _prepare_sqlite_connection)
+        event.listen(engine, "connect", partial(_prepare_sqlite_connection, self._wait_for))
         event.listen(engine, "begin", _begin_sqlite_transaction)
+        event.listen(engine, "handle_error", _open_broken_connections_anew)
         return engine
 
     @cached_property
@@ -149,7 +153,7 @@ class Database:
     def begin(self) -> Generator[Session, None, None]:
         """Open a transaction that writes; it commits when the block ends without an error."""
         with (
-            _unavailable_is_a_problem(),
+            faults_are_problems(),
             Session(self._writer, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -158,7 +162,7 @@ class Database:
     @contextmanager
     def read(self) -> Generator[Session, None, None]:
         """Open a transaction that sees one moment of the database and changes nothing."""
-        with _unavailable_is_a_problem(), Session(self._reader) as session:
+        with faults_are_problems(), Session(self._reader) as session:
             yield session
 
     @contextmanager
@@ -167,13 +171,17 @@ class Database:
         if self.dialect == "sqlite":
             file = Path(str(self._url.database)).resolve()
             file.parent.mkdir(parents=True, exist_ok=True)
-            with _locked_folder(file.parent), self._writer.connect() as connection:
+            with (
+                faults_are_problems(),
+                _locked_folder(file.parent),
+                self._writer.connect() as connection,
+            ):
                 _format_sqlite_file(connection)
                 yield connection
         else:
             lock = sa.select(sa.func.pg_advisory_lock(MIGRATION_LOCK))
             unlock = sa.select(sa.func.pg_advisory_unlock(MIGRATION_LOCK))
-            with self._writer.connect() as connection:
+            with faults_are_problems(), self._writer.connect() as connection:
                 connection.execute(sa.text("SET lock_timeout = 0"))  # migrations may take long
                 connection.execute(lock)
                 connection.commit()  # the lock belongs to the session, not to the transaction
@@ -185,11 +193,34 @@ class Database:
                     connection.execute(sa.text("RESET lock_timeout"))
                     connection.commit()
 
+    def check_writable(self) -> None:
+        """Raise DatabaseReadOnly where writing would; nothing is written and no lock taken."""
+        if self.dialect == "sqlite":
+            file = Path(str(self._url.database)).resolve()
+            if not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+                raise DatabaseReadOnly
+            return
+        with self.begin() as session:
+            if session.scalars(sa.text("SHOW transaction_read_only")).one() == "on":
+                raise DatabaseReadOnly
+
+    def check_room(self, session: Session, size: int) -> None:
+        """Raise StorageFull where `size` more bytes would leave less than the reserve.
+
+        PostgreSQL keeps a disk of its own, and says by itself when that is full.
+        """
+        if self.dialect != "sqlite":
+            return
+        free_pages = session.scalars(sa.text("PRAGMA freelist_count")).one()
+        disk = os.statvfs(Path(str(self._url.database)).resolve().parent)
+        if disk.f_bavail * disk.f_frsize + free_pages * PAGE_BYTES < RESERVE_BYTES + size:
+            raise StorageFull
+
     def free_pages(self) -> None:
         """Give deleted space back. PostgreSQL does it by itself (autovacuum)."""
         if self.dialect != "sqlite":
             return
-        with _unavailable_is_a_problem(), self.engine.connect() as connection:
+        with faults_are_problems(), self.engine.connect() as connection:
             raw: Any = connection.connection.cursor()
             free = _free_page_count(raw)
             while free > 0:
@@ -231,12 +262,24 @@ def database_bytes(session: Session) -> int:
     return session.scalars(sa.select(size)).one()
 
 
-def _prepare_sqlite_connection(connection: DBAPIConnection, _record: object) -> None:
+def _postgresql_connection(wait_for: timedelta) -> dict[str, str | int]:
+    milliseconds = wait_for // timedelta(milliseconds=1)
+    return {
+        **POSTGRESQL_CONNECTION,
+        "connect_timeout": max(2, min(10, int(wait_for.total_seconds()))),
+        # A machine that vanishes in the middle of a transaction must not hold its locks for hours.
+        "options": f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout=60s",
+    }
+
+
+def _prepare_sqlite_connection(
+    wait_for: timedelta, connection: DBAPIConnection, _record: object
+) -> None:
     """Take BEGIN into our own hands, and set what SQLite forgets with every connection."""
     raw: Any = connection
     raw.isolation_level = None  # the driver begins nothing; _begin_sqlite_transaction does
     cursor = raw.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT // timedelta(milliseconds=1)}")
+    cursor.execute(f"PRAGMA busy_timeout = {wait_for // timedelta(milliseconds=1)}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")  # NORMAL can lose a commit at power loss
     cursor.execute(f"PRAGMA journal_size_limit = {64 * MEBIBYTE}")
@@ -247,6 +290,12 @@ def _begin_sqlite_transaction(connection: sa.Connection) -> None:
     """Lock at once when writing: upgrading a read lock later fails while others write."""
     writes = connection.get_execution_options().get(WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _open_broken_connections_anew(context: ExceptionContext) -> None:
+    """A connection that once failed so never sees that the file is writable or back again."""
+    if breaks_connection(context.original_exception):
+        context.is_disconnect = True
 
 
 def _free_page_count(cursor: Any) -> int:
@@ -271,26 +320,3 @@ def _locked_folder(folder: Path) -> Generator[None, None, None]:
         yield
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _unavailable_is_a_problem() -> Generator[None, None, None]:
-    try:
-        yield
-    except PoolTimeout as error:
-        raise DatabaseBusy from error
-    except OperationalError as error:
-        if _is_busy(error.orig):
-            raise DatabaseBusy from error
-        raise
-    except sqlite3.OperationalError as error:  # of a raw cursor: locked, or the disk is full
-        raise DatabaseBusy from error
-
-
-def _is_busy(error: BaseException | None) -> bool:
-    if isinstance(error, sqlite3.OperationalError):
-        return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-    state: str | None = getattr(error, "sqlstate", None)
-    # No state: no server was reached. 08 connection, 53 resources, 57P going down, 25P03 idle for
-    # too long, 40 a deadlock or a conflict of snapshots, 55P03 a lock that did not come.
-    return state is None or state.startswith(("08", "25P03", "40", "53", "55P03", "57P"))

@@ -28,6 +28,52 @@ class DatabaseBusy(Unavailable):
         super().__init__("The database did not answer in time. Send the request again.")
 
 
+class DatabaseUnavailable(Unavailable):
+    """No server answers, it goes down or comes up, or the file cannot be opened or read."""
+
+    code = "database_unavailable"
+    title = "The database cannot be reached"
+    retry_after_seconds = 5
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database cannot be reached, or cannot use its files. What was accepted is kept. "
+            "Send the request again in a while."
+        )
+
+
+class DatabaseReadOnly(Unavailable):
+    """The database can be read, but takes no writes."""
+
+    code = "database_read_only"
+    title = "The database is read-only"
+    retry_after_seconds = 30
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The database can only be read: its file or folder is write-protected, or its server "
+            "is a standby. Reading and predicting work. Make it writable, then send this again."
+        )
+
+
+class StorageFull(Unavailable):
+    """There is no room left for what shall be stored."""
+
+    code = "storage_full"
+    title = "The storage is full"
+    retry_after_seconds = 60
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The disk of the database is full. Delete datasets or jobs that nobody needs, or give "
+            "it more room; then send the request again."
+        )
+
+
+DATABASE_TROUBLE = (DatabaseBusy, DatabaseUnavailable, DatabaseReadOnly, StorageFull)
+"""What passes, or an operator can mend. Nobody's work is wrong: it waits, or is tried again."""
+
+
 class UnknownCursor(Malformed):
     """`after` names nothing that exists (any more)."""
 

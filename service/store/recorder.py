@@ -1,20 +1,24 @@
 """The recorder of a job's process: what training reports, written under the lease.
 
 Metrics and progress are gathered and written about twice a second; a checkpoint takes them with it,
-so that after a crash they never lie behind the checkpoint.
+so that after a crash they never lie behind the checkpoint. While the database is away, training
+waits: what was computed so far is kept, and written when it is back, if the lease still holds then.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from io import BytesIO
 
 from sqlalchemy.orm import Session
 
-from service.domain.jobs import Claim, Progress, RunInfo
+from service.domain.jobs import CheckpointKind, Claim, Progress, RunInfo
 from service.domain.ports import CheckpointDraft, Command, MetricPoint
 from service.store import blobs, checkpoints, metrics
 from service.store.engine import Database, database_now
+from service.store.ids import new_id
 from service.store.leases import change_held, held_job
+from service.store.patience import patiently
 from service.store.tables import JobRow
 
 WRITE_EVERY = timedelta(seconds=0.5)
@@ -23,8 +27,8 @@ WRITE_EVERY = timedelta(seconds=0.5)
 class DatabaseRecorder:
     """Implements `domain.ports.Recorder`. No thread: reports write when it is time.
 
-    Every method that writes raises LeaseLost once another worker holds the job. `trained_seconds`
-    is what earlier attempts took.
+    Every method that writes raises LeaseLost once another worker holds the job, and StorageFull
+    when there is no room. `trained_seconds` is what earlier attempts took.
     """
 
     def __init__(
@@ -47,6 +51,9 @@ class DatabaseRecorder:
 
     def started(self, run: RunInfo, preparation: bytes) -> None:
         """Note what was chosen, and what the task needs to predict."""
+        patiently(lambda: self._start(run, preparation))
+
+    def _start(self, run: RunInfo, preparation: bytes) -> None:
         sha256, _ = blobs.put(self._database, preparation)
         with self._database.begin() as session:
             before = held_job(session, self._lease).preparation_sha256
@@ -72,10 +79,19 @@ class DatabaseRecorder:
 
     def checkpoint(self, draft: CheckpointDraft) -> None:
         """Store the bytes, then in one short transaction all that refers to them."""
-        weights_sha256, weights_bytes = blobs.put(self._database, draft.weights)
-        state_sha256, state_bytes = blobs.put(self._database, draft.state)
+        ids: dict[CheckpointKind, str] = {kind: new_id("ckpt") for kind in draft.kinds}
+        size = patiently(lambda: self._store(draft, ids))
+        self._written()
+        if size > blobs.SLICE_BYTES:
+            patiently(lambda: blobs.sweep(self._database))  # of the checkpoints that were dropped
+
+    def _store(self, draft: CheckpointDraft, ids: Mapping[CheckpointKind, str]) -> int:
+        """Store a checkpoint, once even when it is tried twice; return its bytes."""
+        sink = blobs.DatabaseBlobs(self._database)
+        weights_sha256, weights_bytes = sink.put(BytesIO(draft.weights))
+        state_sha256, state_bytes = sink.put(BytesIO(draft.state))
         state = checkpoints.StoredState(
-            kinds=draft.kinds,
+            ids=ids,
             step=draft.step,
             epoch=draft.epoch,
             metrics=draft.metrics,
@@ -87,9 +103,7 @@ class DatabaseRecorder:
         with self._database.begin() as session:
             self._write(session)
             checkpoints.add(session, self._lease, state, now=database_now(session))
-        self._written()
-        if weights_bytes + state_bytes > blobs.SLICE_BYTES:
-            blobs.sweep(self._database)  # of the checkpoints that were dropped
+        return weights_bytes + state_bytes
 
     def command(self) -> Command | None:
         """Say at once whether the training shall stop."""
@@ -98,9 +112,12 @@ class DatabaseRecorder:
     def flush(self) -> None:
         """Write everything that was gathered."""
         if self._points or self._progress is not None:
-            with self._database.begin() as session:
-                self._write(session)
+            patiently(self._write_alone)
         self._written()
+
+    def _write_alone(self) -> None:
+        with self._database.begin() as session:
+            self._write(session)
 
     def _write_if_due(self) -> None:
         if self._clock() - self._written_at >= WRITE_EVERY.total_seconds():

@@ -1,8 +1,12 @@
 """What goes between a worker and its children. Without torch, which a worker never imports."""
 
+import os
 from typing import NamedTuple
 
 from service.domain.jobs import Claim
+
+DATABASE_AWAY = os.EX_TEMPFAIL
+"""How a child ends that lost the database in the midst of it: no fault of its job."""
 
 
 class Abilities(NamedTuple):

@@ -19,9 +19,10 @@ from service.domain.jobs import Claim, JobKind
 from service.domain.ports import Command
 from service.store import claims as claim_store
 from service.store.engine import Database, database_now
-from service.store.errors import DatabaseBusy, LeaseLost
+from service.store.errors import DATABASE_TROUBLE, LeaseLost, StorageFull
+from service.store.patience import in_words, patiently
 from service.training.device import available_devices
-from service.worker.abilities import Abilities, Work
+from service.worker.abilities import DATABASE_AWAY, Abilities, Work
 from service.worker.failures import job_error
 from service.worker.orders import Inbox
 from service.worker.runners import train
@@ -55,10 +56,16 @@ def run_job(work: Work, database: Database, command: Callable[[], Command | None
         RUNNERS[claim.kind](run)
     except LeaseLost:
         logger.warning("%s: the lease is lost, another worker may have the job", claim.job_id)
-    except (DatabaseBusy, SQLAlchemyError):
-        # Not the job's fault: die, and be tried again from the newest checkpoint.
-        logger.exception("%s: the database failed", claim.job_id)
-        sys.exit(os.EX_TEMPFAIL)
+    except StorageFull as error:
+        logger.exception("%s: no room for what it stores", claim.job_id)
+        _fail(database, claim, error)
+    except DATABASE_TROUBLE as trouble:
+        # Between the recorder's writes, which wait: at the start, or at the very end.
+        logger.warning("%s: the database fails (%s)", claim.job_id, in_words(trouble))
+        sys.exit(DATABASE_AWAY)
+    except SQLAlchemyError:
+        logger.exception("%s: the database refused", claim.job_id)
+        sys.exit(os.EX_SOFTWARE)  # counted: it may be the job's fault
     except Exception as error:
         logger.exception("%s: failed", claim.job_id)
         _fail(database, claim, error)
@@ -87,9 +94,14 @@ def step_back() -> None:
 
 
 def _fail(database: Database, claim: Claim, error: Exception) -> None:
-    try:
+    failure = job_error(error)
+
+    def note() -> None:
         with database.begin() as session:
-            claim_store.fail(session, claim.lease, job_error(error), now=database_now(session))
+            claim_store.fail(session, claim.lease, failure, now=database_now(session))
+
+    try:
+        patiently(note)
     except LeaseLost:
         logger.warning("%s: the lease is lost, the failure is not noted", claim.job_id)
 

@@ -4,7 +4,7 @@ import torch
 
 from service.domain.jobs import JobError
 from service.domain.problems import Problem
-from service.store.errors import NothingToServe
+from service.store.errors import NothingToServe, StorageFull
 from service.training.failures import TrainingFailed
 
 OUT_OF_MEMORY = (
@@ -24,6 +24,13 @@ def job_error(error: Exception) -> JobError:
             code="no_checkpoint",
             message="Training ended before there was a checkpoint to make a model of.",
             hint="Give it more steps or more seconds.",
+        )
+    if isinstance(error, StorageFull):
+        return JobError(
+            code="storage_full",
+            message="The disk of the database is full: what the job made could not be stored.",
+            hint="Delete datasets or jobs that nobody needs, or give it more room; then retry the "
+            "job: it goes on from its newest checkpoint.",
         )
     if isinstance(error, Problem):
         return JobError(code=error.code, message=error.detail)

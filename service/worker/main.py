@@ -19,10 +19,12 @@ from service.store.engine import Database, database_now
 from service.store.ids import new_id
 from service.worker import forkserver
 from service.worker.abilities import Abilities
-from service.worker.supervisor import CHILD_MODULE, DATABASE_TROUBLE, Limits, Supervisor
+from service.worker.outage import Outage
+from service.worker.supervisor import CHILD_MODULE, Limits, Supervisor
 
 logger = logging.getLogger(__name__)
 
+LOOK_AGAIN = 0.5  # while the database is away
 LOOK_EVERY = 0.1  # how long a new job waits at most for an idle worker
 CLEAN_EVERY = 60.0
 DRAIN_FOR = timedelta(seconds=30)
@@ -60,8 +62,9 @@ def run_worker(
             lease_for=timedelta(seconds=settings.lease_seconds),
             max_deaths=settings.max_deaths,
         )
-        with _registered(database, abilities, settings) as worker_id, _cleaning(database, stop):
-            supervisor = Supervisor(database, worker_id, abilities, limits)
+        worker = _new_worker(abilities, settings.threads)
+        supervisor = Supervisor(database, worker, limits)
+        with _leaving(database, worker), _cleaning(database, stop):
             try:
                 _work(supervisor, stop)
                 _drain(supervisor, kill, drain_for)
@@ -99,13 +102,15 @@ def find_abilities(stop: threading.Event) -> Abilities | None:
 
 
 def _work(supervisor: Supervisor, stop: threading.Event) -> None:
+    outage = Outage()
     while not stop.is_set():
-        try:
+        with outage.survived():
             supervisor.look_after()
             supervisor.claim()
-        except DATABASE_TROUBLE:
-            logger.exception("the database failed; trying again")
-        if supervisor.busy:
+        if outage.lasts:
+            supervisor.let_others_first()
+            stop.wait(LOOK_AGAIN)
+        elif supervisor.busy:
             supervisor.wait(LOOK_EVERY)
         else:
             stop.wait(LOOK_EVERY)
@@ -114,37 +119,40 @@ def _work(supervisor: Supervisor, stop: threading.Event) -> None:
 def _drain(supervisor: Supervisor, kill: threading.Event, drain_for: timedelta) -> None:
     supervisor.drain()
     deadline = time.monotonic() + drain_for.total_seconds()
+    outage = Outage()
     while supervisor.busy and not kill.is_set() and time.monotonic() < deadline:
-        try:
+        with outage.survived():
             supervisor.look_after()
-        except DATABASE_TROUBLE:
-            logger.exception("the database failed; trying again")
-        supervisor.wait(LOOK_EVERY)
+        if outage.lasts:
+            kill.wait(LOOK_AGAIN)
+        else:
+            supervisor.wait(LOOK_EVERY)
     supervisor.end_at_once()
 
 
-@contextmanager
-def _registered(
-    database: Database, abilities: Abilities, settings: Settings
-) -> Generator[WorkerId]:
-    """Let people see that this worker lives. A crashed one is seen as stale, later forgotten."""
-    worker_id = WorkerId(new_id("wrk"))
-    new = NewWorker(
-        id=worker_id,
+def _new_worker(abilities: Abilities, threads: int) -> NewWorker:
+    return NewWorker(
+        id=WorkerId(new_id("wrk")),
         host=socket.gethostname(),
         pid=os.getpid(),
         devices=abilities.devices,
         components=abilities.components,
-        threads=settings.threads,
+        threads=threads,
     )
-    with database.begin() as session:
-        claim_store.register_worker(session, new, now=database_now(session))
-    logger.info("%s works, with %s", worker_id, ", ".join(abilities.devices))
+
+
+@contextmanager
+def _leaving(database: Database, worker: NewWorker) -> Generator[None]:
+    """Take the worker off the list at the end. A crashed one is seen as stale, later forgotten.
+
+    Its first heartbeat puts it on the list.
+    """
+    logger.info("%s works, with %s", worker.id, ", ".join(worker.devices))
     try:
-        yield worker_id
+        yield
     finally:
-        with database.begin() as session:
-            claim_store.remove_worker(session, worker_id)
+        with Outage().survived(), database.begin() as session:
+            claim_store.remove_worker(session, worker.id)
 
 
 @contextmanager
@@ -153,11 +161,10 @@ def _cleaning(database: Database, stop: threading.Event) -> Generator[None]:
     ended = threading.Event()
 
     def clean() -> None:
+        outage = Outage()
         while not stop.is_set() and not ended.wait(CLEAN_EVERY):
-            try:
+            with outage.survived():
                 clean_up(database)
-            except DATABASE_TROUBLE:
-                logger.exception("cleaning up failed; trying again later")
 
     thread = threading.Thread(target=clean, name="cleaning", daemon=True)
     thread.start()

@@ -7,23 +7,24 @@ answer leaves all as it is, and the next call tries again.
 import logging
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from multiprocessing.connection import wait
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from service.domain.jobs import Claim, LeaseToken, WorkerId
+from service.domain.jobs import Claim, LeaseToken
 from service.domain.ports import Command
+from service.domain.workers import NewWorker
 from service.store import claims as claim_store
 from service.store.engine import Database, database_now
-from service.store.errors import DatabaseBusy, LeaseLost
+from service.store.errors import LeaseLost
 from service.worker import forkserver
-from service.worker.abilities import Abilities, Work
+from service.worker.abilities import DATABASE_AWAY, Work
+from service.worker.outage import Outage
 
 logger = logging.getLogger(__name__)
 
 ORDERS_EVERY = 0.2
-DATABASE_TROUBLE = (DatabaseBusy, SQLAlchemyError)
 CHILD_MODULE = "service.worker.child"
 
 
@@ -50,15 +51,13 @@ class Limits:
 class Supervisor:
     """Holds jobs for one worker. Its thread is the only one that calls it."""
 
-    def __init__(
-        self, database: Database, worker_id: WorkerId, abilities: Abilities, limits: Limits
-    ) -> None:
+    def __init__(self, database: Database, worker: NewWorker, limits: Limits) -> None:
         self._database = database
-        self._worker_id = worker_id
-        self._abilities = abilities
+        self._worker = worker
         self._limits = limits
         self._held: list[Held] = []
         self._draining = False
+        self._claim_from = 0.0
         self._beat_at = 0.0
         self._ordered_at = 0.0
 
@@ -71,7 +70,7 @@ class Supervisor:
         """Bury dead children, keep the leases and pass orders on, each when it is due."""
         self._bury_the_dead()
         now = time.monotonic()
-        if now - self._beat_at >= self._limits.lease_for.total_seconds() / 3:
+        if now - self._beat_at >= self._beat_every:
             self._keep_leases()
             self._beat_at = now
         if self._held and now - self._ordered_at >= ORDERS_EVERY:
@@ -80,11 +79,20 @@ class Supervisor:
 
     def claim(self) -> None:
         """Take jobs while there are free places and jobs that fit."""
+        if time.monotonic() < self._claim_from:
+            return
         while len(self._held) < self._limits.workers:
             claim = self._next_claim()
             if claim is None:
                 return
             self._start(claim)
+
+    def let_others_first(self) -> None:
+        """Claim nothing for a moment: the database was away from all workers.
+
+        Their leases have expired, too, and they shall keep their jobs as this one keeps its own.
+        """
+        self._claim_from = time.monotonic() + self._beat_every
 
     def drain(self) -> None:
         """Have every job write a checkpoint and go back to the queue."""
@@ -100,7 +108,8 @@ class Supervisor:
             while not held.child.is_gone():
                 self.wait(0.01)
             logger.warning("%s: its process was killed", held.claim.job_id)
-            self._give_back(held.claim)
+            with Outage().survived():  # else it stays claimed until its lease expires
+                self._give_back(held.claim, None)
             held.child.close()
         self._held.clear()
 
@@ -113,10 +122,13 @@ class Supervisor:
         """Wait for so long, or until a child ends."""
         wait([held.child.sentinel for held in self._held], timeout=seconds)
 
+    @property
+    def _beat_every(self) -> float:
+        return self._limits.lease_for.total_seconds() / 3
+
     def _next_claim(self) -> Claim | None:
         """Claim a job. Looks first, without writing: an idle worker must not lock the database."""
-        worker_id, abilities = self._worker_id, self._abilities
-        devices, components = abilities.devices, abilities.components
+        devices, components = self._worker.devices, self._worker.components
         with self._database.read() as session:
             now = database_now(session)
             if not claim_store.has_claimable(
@@ -124,13 +136,15 @@ class Supervisor:
             ):
                 return None
         with self._database.begin() as session:
+            now = database_now(session)
+            self._beat(session, now)  # the wait for a lock may have outlasted the leases held here
             return claim_store.claim(
                 session,
-                worker_id=worker_id,
+                worker_id=self._worker.id,
                 devices=devices,
                 components=components,
                 lease_for=self._limits.lease_for,
-                now=database_now(session),
+                now=now,
             )
 
     def _start(self, claim: Claim) -> None:
@@ -154,7 +168,10 @@ class Supervisor:
                 # the next attempt: it is killed now, and buried when it is gone.
                 held.child.kill()
                 continue
-            self._note_death(held.claim, forkserver.exit_in_words(exit_code))
+            if exit_code == DATABASE_AWAY:
+                self._give_back(held.claim, "the database was away")
+            else:
+                self._note_death(held.claim, forkserver.exit_in_words(exit_code))
             self._held.remove(held)
             held.child.close()
 
@@ -175,23 +192,30 @@ class Supervisor:
         logger.warning("%s is %s: %s", claim.job_id, status, message)
 
     def _keep_leases(self) -> None:
-        lost: list[Held] = []
         with self._database.begin() as session:
             now = database_now(session)
-            for held in self._held:
-                try:
-                    claim_store.heartbeat(
-                        session, held.claim.lease, lease_for=self._limits.lease_for, now=now
-                    )
-                except LeaseLost:
-                    lost.append(held)
+            lost = self._beat(session, now)
             status = "draining" if self._draining else "running"
-            claim_store.beat_worker(session, self._worker_id, now=now, status=status)
+            known = claim_store.beat_worker(session, self._worker.id, now=now, status=status)
+            if not known:  # the first beat, or others forgot it in a long silence
+                claim_store.register_worker(session, self._worker, now=now)
         for held in lost:
             # Either it has just ended its job and will be gone by itself, or the job is another's.
             if held.child.exit_code() is None:
                 logger.warning("%s: ended or lost", held.claim.job_id)
                 held.child.kill()
+
+    def _beat(self, session: Session, now: datetime) -> list[Held]:
+        """Keep the leases for another while; return what was lost."""
+        lost: list[Held] = []
+        for held in self._held:
+            try:
+                claim_store.heartbeat(
+                    session, held.claim.lease, lease_for=self._limits.lease_for, now=now
+                )
+            except LeaseLost:
+                lost.append(held)
+        return lost
 
     def _pass_orders(self) -> None:
         with self._database.read() as session:
@@ -206,12 +230,11 @@ class Supervisor:
             held.child.tell(command)
             held.told = command
 
-    def _give_back(self, claim: Claim) -> None:
+    def _give_back(self, claim: Claim, reason: str | None) -> None:
+        """Queue the job again, without counting a death."""
         try:
             with self._database.begin() as session:
                 now = database_now(session)
-                claim_store.release(session, claim.lease, status="queued", now=now)
+                claim_store.release(session, claim.lease, status="queued", reason=reason, now=now)
         except LeaseLost:
             logger.info("%s has been ended or is another worker's", claim.job_id)
-        except DATABASE_TROUBLE:
-            logger.exception("%s stays claimed until its lease expires", claim.job_id)

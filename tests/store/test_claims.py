@@ -143,7 +143,7 @@ WRITES: dict[str, Callable[[Session, str], object]] = {
     "checkpoint": lambda s, lease: checkpoints.add(
         s,
         lease,
-        checkpoints.StoredState(["latest"], 1, 1, {}, "0", 1, "1", 1),
+        checkpoints.StoredState({"latest": "ckpt_1"}, 1, 1, {}, "0", 1, "1", 1),
         now=NOON,
     ),
 }

@@ -86,11 +86,9 @@ def test_the_size_of_the_database_is_known(database: Database) -> None:
         assert database_bytes(session) > 10 * PAGE_BYTES
 
 
-def test_an_exhausted_pool_is_a_problem_that_passes(
-    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("service.store.engine.BUSY_TIMEOUT", timedelta(0))
-    small = Database.open(sqlite_database.engine.url.render_as_string(), pool_size=1)
+def test_an_exhausted_pool_is_a_problem_that_passes(sqlite_database: Database) -> None:
+    url = sqlite_database.engine.url.render_as_string()
+    small = Database.open(url, pool_size=1, wait_for=timedelta(0))
     with small.read() as first:
         first.execute(sa.text("SELECT 1"))
         with pytest.raises(DatabaseBusy), small.read() as second:
@@ -99,10 +97,10 @@ def test_an_exhausted_pool_is_a_problem_that_passes(
 
 
 def test_a_lock_that_is_not_given_back_is_a_problem_that_passes(
-    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+    sqlite_database: Database,
 ) -> None:
-    monkeypatch.setattr("service.store.engine.BUSY_TIMEOUT", timedelta(0))
-    impatient = Database.open(sqlite_database.engine.url.render_as_string())
+    url = sqlite_database.engine.url.render_as_string()
+    impatient = Database.open(url, wait_for=timedelta(0))
     with sqlite_database.begin() as session:
         session.execute(sa.text("SELECT 1"))
         with pytest.raises(DatabaseBusy), impatient.begin() as second:
