@@ -125,6 +125,11 @@ class Dataset(Outgoing):
     source: str | None
     licence: str | None
     built_in: bool
+    downloaded: bool = Field(
+        default=True,
+        description="False for a built-in dataset whose files, known by hash and size, are not all "
+        "in the database yet: the first job that trains on it downloads them.",
+    )
     created_at: Moment
 
 

@@ -15,7 +15,7 @@ from service.domain.datasets import (
     Facts,
     NewDataset,
 )
-from service.store import blobs, paging
+from service.store import blobs, expected, paging
 from service.store.engine import upsert
 from service.store.errors import (
     DatasetBuiltIn,
@@ -36,6 +36,23 @@ def add_dataset(session: Session, new: NewDataset, *, now: datetime) -> tuple[Da
 
     The same bytes and options under the name are the dataset that exists. Raises DatasetNameTaken.
     """
+    created = _insert(session, new, now)
+    blobs.unhold(session, [file.sha256 for file in new.files])
+    return _settle(session, new), created
+
+
+def announce_dataset(session: Session, new: NewDataset, *, now: datetime) -> Dataset:
+    """Store a dataset whose bytes are still to come; its files are known by hash and size.
+
+    Raises DatasetNameTaken.
+    """
+    expected.expect(session, {file.sha256: file.bytes for file in new.files})
+    _insert(session, new, now)
+    return _settle(session, new)
+
+
+def _insert(session: Session, new: NewDataset, now: datetime) -> bool:
+    """Insert the dataset with its files, unless the name exists; tell whether it was new."""
     dataset_id = new_id("ds")
     statement = upsert(session, DatasetRow).values(
         id=dataset_id,
@@ -49,16 +66,19 @@ def add_dataset(session: Session, new: NewDataset, *, now: datetime) -> tuple[Da
         created_at=now,
     )
     inserted = statement.on_conflict_do_nothing(index_elements=["name"]).returning(DatasetRow.id)
-    created = session.scalars(inserted).first() is not None
-    if created:
-        session.execute(sa.insert(DatasetFileRow), _file_rows(dataset_id, new.files))
-    shas = [file.sha256 for file in new.files]
-    blobs.unhold(session, shas)
-    blobs.release(session, shas)  # what no row refers to: the name's dataset may be another one
+    if session.scalars(inserted).first() is None:
+        return False
+    session.execute(sa.insert(DatasetFileRow), _file_rows(dataset_id, new.files))
+    return True
+
+
+def _settle(session: Session, new: NewDataset) -> Dataset:
+    """Return what is stored under the name now. Raises DatasetNameTaken if it is another one."""
+    blobs.release(session, [file.sha256 for file in new.files])  # what no row refers to
     dataset = get_dataset(session, new.name)
     if dataset.sha256 != new.sha256:
         raise DatasetNameTaken(new.name)
-    return dataset, created
+    return dataset
 
 
 def exists(session: Session, name: str) -> bool:
@@ -71,7 +91,7 @@ def get_dataset(session: Session, name: str) -> Dataset:
     row = _find(session, DatasetRow.name == name)
     if row is None:
         raise _not_found(session, name)
-    return _to_dataset(row, _files(session, [row.id])[row.id])
+    return _to_dataset(row, *_files_and_missing(session, row.id))
 
 
 def get_facts(session: Session, name: str) -> DatasetFacts:
@@ -99,7 +119,16 @@ def list_datasets(session: Session, *, limit: int = 20, after: str | None = None
         session, sa.select(DatasetRow), id_column=DatasetRow.id, limit=limit, after=after
     )
     files = _files(session, [row.id for row in rows])
-    return DatasetList(data=[_to_dataset(row, files[row.id]) for row in rows], **ends._asdict())
+    shas = [file.sha256 for of_one in files.values() for file in of_one]
+    missing = expected.missing(session, shas)
+    datasets = [_to_dataset(row, files[row.id], missing) for row in rows]
+    return DatasetList(data=datasets, **ends._asdict())
+
+
+def list_missing(session: Session, dataset_id: str) -> list[DatasetFile]:
+    """List the files of a dataset whose bytes are still to come."""
+    files, missing = _files_and_missing(session, dataset_id)
+    return [file for file in files if file.sha256 in missing]
 
 
 def delete_dataset(session: Session, name: str) -> None:
@@ -146,6 +175,11 @@ def _files(session: Session, dataset_ids: Sequence[str]) -> Mapping[str, list[Da
     return files
 
 
+def _files_and_missing(session: Session, dataset_id: str) -> tuple[list[DatasetFile], set[str]]:
+    files = _files(session, [dataset_id])[dataset_id]
+    return files, expected.missing(session, [file.sha256 for file in files])
+
+
 def _to_facts(row: DatasetRow, files: list[DatasetFile]) -> DatasetFacts:
     return DatasetFacts(
         id=row.id,
@@ -156,7 +190,7 @@ def _to_facts(row: DatasetRow, files: list[DatasetFile]) -> DatasetFacts:
     )
 
 
-def _to_dataset(row: DatasetRow, files: list[DatasetFile]) -> Dataset:
+def _to_dataset(row: DatasetRow, files: list[DatasetFile], missing: set[str]) -> Dataset:
     facts = _FACTS.validate_python(row.facts)
     return Dataset(
         id=row.id,
@@ -170,5 +204,6 @@ def _to_dataset(row: DatasetRow, files: list[DatasetFile]) -> Dataset:
         source=row.source,
         licence=row.licence,
         built_in=row.built_in,
+        downloaded=not any(file.sha256 in missing for file in files),
         created_at=row.created_at,
     )

@@ -38,6 +38,16 @@ def change_held(session: Session, lease: str, values: dict[Any, Any], *returning
     return row
 
 
+def report_reason(session: Session, lease: str, reason: str | None, *, now: datetime) -> None:
+    """Say what the running job is busy with; an order that a client left stays to be read.
+
+    Raises LeaseLost.
+    """
+    unordered = JobRow.noted_order.is_(None)
+    shown = sa.case((unordered, sa.literal(reason, sa.Text)), else_=JobRow.status_reason)
+    change_held(session, lease, {JobRow.status_reason: shown, JobRow.updated_at: now})
+
+
 def leaving_running(status: Any, now: datetime, *, reason: str | None) -> dict[Any, Any]:
     """Give the values of a job that stops running: no lease, no order."""
     return {

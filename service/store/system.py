@@ -42,7 +42,7 @@ def database_facts(session: Session) -> DatabaseFacts:
             "checkpoints": _table(session, CheckpointRow, checkpoint_blobs),
             "models": _table(session, ModelVersionRow, model_blobs),
             "datasets": _table(session, DatasetRow, _blob_bytes(session, DatasetFileRow.sha256)),
-            "blobs": _table(session, BlobRow, _sum(session, sa.select(sa.func.sum(BlobRow.size)))),
+            "blobs": _blobs(session),
         },
     )
 
@@ -59,11 +59,14 @@ def _table(session: Session, table: Any, size: int) -> TableFacts:
     return TableFacts(rows=count, bytes=size)
 
 
+def _blobs(session: Session, *conditions: sa.ColumnElement[bool]) -> TableFacts:
+    """Count the blobs whose bytes are there: others are only expected, or on their way."""
+    stored = sa.select(sa.func.count(), sa.func.sum(BlobRow.size))
+    row = session.execute(stored.where(BlobRow.upload_id.is_not(None), *conditions)).one()
+    return TableFacts(rows=row[0], bytes=int(row[1] or 0))
+
+
 def _blob_bytes(session: Session, *references: Any) -> int:
     """Sum up the blobs these columns refer to, each once."""
     referred = sa.union(*(sa.select(column) for column in references))
-    return _sum(session, sa.select(sa.func.sum(BlobRow.size)).where(BlobRow.sha256.in_(referred)))
-
-
-def _sum(session: Session, statement: sa.Select[Any]) -> int:
-    return int(session.scalars(statement).one() or 0)
+    return _blobs(session, BlobRow.sha256.in_(referred)).bytes

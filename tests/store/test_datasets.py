@@ -1,8 +1,11 @@
 """Datasets: immutable under their name, kept while a job needs them."""
 
+import hashlib
+
 import pytest
 
-from service.store import datasets, jobs, system
+from service.domain.datasets import Dataset, DatasetFile, NewDataset, TextFacts
+from service.store import blobs, datasets, jobs, system
 from service.store.engine import Database
 from service.store.errors import (
     DatasetBuiltIn,
@@ -12,6 +15,27 @@ from service.store.errors import (
     UnknownCursor,
 )
 from tests.builders import NOON, a_dataset, a_queued_job, a_trained_job
+
+CONTENT = b"I like downloading\n"
+
+
+def an_announced_dataset(
+    database: Database, *, name: str = "far-away", content: bytes = CONTENT
+) -> Dataset:
+    """Store what is known of a dataset whose bytes are still to come."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    new = NewDataset(
+        name=name,
+        sha256=sha256,
+        options={},
+        facts=TextFacts(
+            sequences="lines", lines=1, words=3, distinct_words=3, vocabulary_sizes=[5, 2]
+        ),
+        files=[DatasetFile(role="file", sha256=sha256, bytes=len(content))],
+        built_in=True,
+    )
+    with database.begin() as session:
+        return datasets.announce_dataset(session, new, now=NOON)
 
 
 def test_a_dataset_is_read_back_as_it_was_stored(database: Database) -> None:
@@ -56,6 +80,64 @@ def test_what_is_built_in_stays(database: Database) -> None:
     a_dataset(database, built_in=True)
     with pytest.raises(DatasetBuiltIn), database.begin() as session:
         datasets.delete_dataset(session, "eating")
+
+
+def test_an_announced_dataset_is_known_before_its_bytes_are_there(database: Database) -> None:
+    announced = an_announced_dataset(database)
+    with database.read() as session:
+        facts = datasets.get_facts(session, announced.name)
+        missing = datasets.list_missing(session, announced.id)
+        listed = datasets.list_datasets(session).data
+
+    assert not announced.downloaded
+    assert announced.bytes == len(CONTENT)
+    assert missing == facts.files == announced.files
+    assert listed == [announced]
+
+
+def test_an_announced_dataset_is_there_once_its_bytes_are(database: Database) -> None:
+    announced = an_announced_dataset(database)
+    for _ in range(2):  # two workers downloaded it at once
+        sha256, _ = blobs.put(database, CONTENT)
+        with database.begin() as session:
+            blobs.unhold(session, [sha256])
+
+    with database.read() as session:
+        assert datasets.get_dataset(session, announced.name).downloaded
+        assert datasets.list_missing(session, announced.id) == []
+    assert blobs.read(database, announced.files[0].sha256) == CONTENT
+
+
+def test_the_bytes_of_an_announced_dataset_are_kept_and_expected_ones_too(
+    database: Database,
+) -> None:
+    sha256, _ = blobs.put(database, CONTENT)
+    with database.begin() as session:
+        blobs.unhold(session, [sha256])
+    announced = an_announced_dataset(database)
+    other = an_announced_dataset(database, name="other", content=b"other bytes")
+
+    assert blobs.collect(database) == 0
+    assert announced.downloaded  # somebody had stored the same bytes before
+    assert not other.downloaded
+
+
+def test_announcing_again_changes_nothing(database: Database) -> None:
+    announced = an_announced_dataset(database)
+
+    assert an_announced_dataset(database) == announced
+    with pytest.raises(DatasetNameTaken):
+        an_announced_dataset(database, content=b"other bytes")
+    assert blobs.collect(database) == 0
+
+
+def test_only_what_is_there_counts_as_bytes_of_the_database(database: Database) -> None:
+    an_announced_dataset(database)
+    with database.read() as session:
+        tables = system.database_facts(session).tables
+
+    assert (tables["datasets"].rows, tables["datasets"].bytes) == (1, 0)
+    assert (tables["blobs"].rows, tables["blobs"].bytes) == (0, 0)
 
 
 def test_datasets_are_listed_newest_first(database: Database) -> None:
