@@ -12,7 +12,7 @@ from service.api.app import create_app
 from service.api.parts import parts_of
 from service.catalogue import Catalogue
 from service.cli import output
-from service.cli.opening import is_migrated, opened
+from service.cli.opening import is_migrated, opened, reached
 from service.cli.server import Server, draining, listen
 from service.prediction.engine import Predictor
 from service.settings import Settings
@@ -26,7 +26,7 @@ log = logging.getLogger("trainyard")
 def up(settings: Settings) -> int:
     """Migrate, then run the API and one worker in this process until told to stop."""
     with opened(settings) as database:
-        migrations.upgrade(database)
+        reached(lambda: migrations.upgrade(database))
         return _serve(settings, database, WorkerThread(settings))
 
 

@@ -3,7 +3,7 @@
 import threading
 
 from service.cli import output
-from service.cli.opening import is_migrated, opened
+from service.cli.opening import is_migrated, opened, reached
 from service.cli.server import draining
 from service.settings import Settings
 from service.store import migrate as migrations
@@ -24,5 +24,5 @@ def worker(settings: Settings) -> int:
 def migrate(settings: Settings) -> None:
     """Bring the database to this version's schema."""
     with opened(settings) as database:
-        migrations.upgrade(database)
+        reached(lambda: migrations.upgrade(database))
         output.results.print(f"{database.url_without_password} is up to date.", markup=False)

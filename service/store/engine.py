@@ -303,11 +303,16 @@ def _free_page_count(cursor: Any) -> int:
 
 
 def _format_sqlite_file(connection: sa.Connection) -> None:
-    """Fix page size and auto-vacuum, which only an empty file takes, then WAL. Idempotent."""
-    cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    """Fix page size and auto-vacuum, which only an empty file takes, then WAL. Idempotent.
+
+    A file that has its format is left alone: it may be read-only.
+    """
+    cursor: Any = connection.connection.cursor()
+    if cursor.execute("PRAGMA page_count").fetchone()[0] == 0:
+        cursor.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        cursor.execute("PRAGMA journal_mode = WAL")
     cursor.close()
 
 
