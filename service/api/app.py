@@ -113,12 +113,12 @@ def _parts(settings: Settings) -> list[Part]:
 
     threaded = Depends(refuse_when_full)
     return [
+        part(predictions.router, "predict"),  # first: whoever routes tries them in this order
         Part(system.probes, [], None),
         part(system.router, "train", body, threaded),
         part(jobs.router, "train", body, threaded),
         part(metrics.router, "train", body, threaded),
         part(models.router, "predict", body, threaded),
-        part(predictions.router, "predict"),
         part(datasets.router, "train", body, threaded),
         part(datasets.upload_router, "train", upload, threaded, Depends(datasets.upload_place)),
         part(datasets.removal_router, "admin", body, threaded),

@@ -10,23 +10,13 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import BodyTooLarge, TooSlow, render
-from service.domain.problems import Unavailable
+from service.domain.problems import Busy
 
 PIECE_SECONDS = 30.0
 """How long the next piece of a body may take to arrive."""
 
 MAX_WAITING = 40
 """Requests that may wait for a thread: as many again as there are threads."""
-
-
-class ServiceBusy(Unavailable):
-    """As many requests wait as can be answered in a sensible time."""
-
-    code = "service_busy"
-    title = "The service is busy"
-
-    def __init__(self) -> None:
-        super().__init__("Too many requests are waiting already. Send this one again later.")
 
 
 class Gate:
@@ -37,9 +27,9 @@ class Gate:
 
     @contextmanager
     def place(self) -> Generator[None]:
-        """Take a place until the end of the block. Raises ServiceBusy. For one thread's use."""
+        """Take a place until the end of the block. Raises Busy. For one thread's use."""
         if self._free == 0:
-            raise ServiceBusy
+            raise Busy
         self._free -= 1
         try:
             yield
@@ -50,7 +40,7 @@ class Gate:
 async def refuse_when_full() -> None:
     """Dependency of every path that needs a thread: a queue without end helps nobody."""
     if current_default_thread_limiter().statistics().tasks_waiting >= MAX_WAITING:
-        raise ServiceBusy
+        raise Busy
 
 
 class BodyLimits:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 
 from service.api.bodies import (
@@ -16,13 +16,16 @@ from service.api.bodies import (
     takes,
     unsupported,
 )
-from service.api.parts import ModelPath, PartsOf
+from service.api.parts import ModelPath, parts_of
 from service.api.problems import problem_responses, refuse
 from service.domain.predictions import MAX_INPUTS, Input, PredictRequest, PredictResponse
 
 router = APIRouter(prefix="/v1/models", tags=["predictions"])
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "image/webp")
+SMALL_BYTES = 16 * 1024
+"""JSON up to this size is turned into tensors at once; what takes longer goes to a thread."""
+
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}
 _BODY = takes(
     application_json=named(
@@ -48,20 +51,24 @@ class Asked(NamedTuple):
     inputs: Sequence[Input]
     top_k: int
     special_tokens: bool
+    small: bool
 
 
 TopK = Annotated[int, Query(ge=1, le=1000, description="For pictures; JSON bodies have top_k.")]
 
 
-async def _asked(request: Request, top_k: TopK = 5) -> Asked:
+async def _asked(request: Request, top_k: int) -> Asked:
     media_type = media_type_of(request)
     if is_json(media_type):
         body = await read_json(request, PredictRequest)
-        return Asked(body.inputs, body.top_k, body.special_tokens)
+        # Pictures in base64 take time to be read, however few bytes they have.
+        plain = not any(isinstance(each, dict) for each in body.inputs)
+        small = plain and len(await request.body()) <= SMALL_BYTES
+        return Asked(body.inputs, body.top_k, body.special_tokens, small)
     if media_type in IMAGE_TYPES:
-        return Asked([await request.body()], top_k, special_tokens=False)
+        return Asked([await request.body()], top_k, special_tokens=False, small=False)
     if media_type == FORM:
-        return Asked(await _pictures(request), top_k, special_tokens=False)
+        return Asked(await _pictures(request), top_k, special_tokens=False, small=False)
     raise unsupported("application/json", *IMAGE_TYPES, FORM)
 
 
@@ -76,13 +83,18 @@ async def _pictures(request: Request) -> list[bytes]:
 
 @router.post(
     "/{model}/predict",
+    response_model=PredictResponse,
     responses=problem_responses(400, 404, 409, 413, 415, 422, 503),
     openapi_extra=_BODY,
 )
-def predict(
-    model: ModelPath, asked: Annotated[Asked, Depends(_asked)], parts: PartsOf
-) -> PredictResponse:
+async def predict(model: ModelPath, request: Request, top_k: TopK = 5) -> Response:
     """Ask a model. `job_…` answers while the job still trains, from its newest checkpoint."""
-    return parts.predictor.predict(
-        model, asked.inputs, top_k=asked.top_k, special_tokens=asked.special_tokens
+    asked = await _asked(request, top_k)
+    answer = await parts_of(request.app).predictor.predict(
+        model,
+        asked.inputs,
+        top_k=asked.top_k,
+        special_tokens=asked.special_tokens,
+        small=asked.small,
     )
+    return Response(answer.model_dump_json(), media_type="application/json")

@@ -81,6 +81,16 @@ class Unavailable(Problem):
     retry_after_seconds: ClassVar[int] = 1
 
 
+class Busy(Unavailable):
+    """As many requests wait as can be answered in a sensible time."""
+
+    code = "service_busy"
+    title = "The service is busy"
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests are waiting already. Send this one again later.")
+
+
 def invalid_field(pointer: str, detail: str) -> Invalid:
     """Make the problem of one wrong field."""
     return Invalid(

@@ -30,6 +30,15 @@ class Cache(Generic[KeyT, ValueT]):
         self._kept: OrderedDict[KeyT, Sized[ValueT]] = OrderedDict()
         self._loading: dict[KeyT, Future[ValueT]] = {}
 
+    def find(self, key: KeyT) -> ValueT | None:
+        """Return the value of `key` if it is loaded; never waits for who loads."""
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None:
+                return None
+            self._kept.move_to_end(key)
+            return kept.value
+
     def get(self, key: KeyT, load: Callable[[], Sized[ValueT]]) -> ValueT:
         """Return the value of `key`, loading it if need be; an error of `load` reaches all."""
         with self._lock:

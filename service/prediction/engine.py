@@ -1,29 +1,33 @@
 """Answers predictions: name → weights → task.encode → model → task.decode.
 
-A name is resolved anew each time, so that a newer version or checkpoint is served at once; weights
-never change under their SHA-256, so they are loaded once and kept while memory allows.
+What is asked for all the time is answered without SQL and without waiting for a thread of the
+requests: names are remembered for a moment (`names`), weights as long as memory allows (`cache`:
+they never change under their SHA-256), and a thread of its own runs the models (`batching`).
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
+from anyio import CapacityLimiter, to_thread
 from safetensors.torch import load
-from torch import nn
 
 from service.catalogue import Catalogue
 from service.domain.models import Servable
 from service.domain.predictions import Input, PredictResponse, Timings
+from service.domain.problems import Problem, Unavailable
+from service.prediction.batching import Batcher, Loaded
 from service.prediction.cache import Cache, Sized
+from service.prediction.names import Names
 from service.store import blobs as blob_store
 from service.store import models as model_store
 from service.store.engine import Database
 from service.store.errors import BlobGone
-from service.tasks.base import Task
 
 ATTEMPTS = 5
+LOADING_THREADS = 4
 
 
 class _Key(NamedTuple):
@@ -33,48 +37,110 @@ class _Key(NamedTuple):
     architecture: str
 
 
-class _Loaded(NamedTuple):
-    model: nn.Module
-    task: Task
+class Found(NamedTuple):
+    """What a name stands for, ready to be asked."""
+
+    servable: Servable
+    loaded: Loaded
 
 
 class Predictor:
-    """Serves every model that a name stands for; safe to use from many threads."""
+    """Serves every model that a name stands for. Used on one event loop."""
 
     def __init__(self, database: Database, catalogue: Catalogue, *, memory_bytes: int) -> None:
         self._database = database
         self._catalogue = catalogue
-        self._cache = Cache[_Key, _Loaded](memory_bytes=memory_bytes)
+        self._cache = Cache[_Key, Loaded](memory_bytes=memory_bytes)
+        self._names = Names()
+        self._batcher = Batcher()
+        self._threads = CapacityLimiter(LOADING_THREADS)
+        self._looks: set[asyncio.Task[None]] = set()
 
-    def predict(
-        self, reference: str, inputs: Sequence[Input], *, top_k: int, special_tokens: bool
+    async def predict(
+        self,
+        reference: str,
+        inputs: Sequence[Input],
+        *,
+        top_k: int,
+        special_tokens: bool,
+        small: bool = False,
     ) -> PredictResponse:
-        """Answer each input. Raises ModelNotFound, ModelNotReady, or Invalid for an input."""
+        """Answer each input. Raises ModelNotFound, ModelNotReady, Busy, or Invalid for an input.
+
+        Inputs that are `small` are read at once; others in a thread, for the loop must not stand.
+        """
         started = time.perf_counter()
-        servable, loaded = self._find(reference)
-        encoded = loaded.task.encode(inputs)
-        ready = time.perf_counter()
-        with torch.inference_mode():
-            logits = loaded.task.infer(loaded.model, encoded)
-        answered = time.perf_counter()
-        predictions = loaded.task.decode(
-            logits, encoded, top_k=top_k, special_tokens=special_tokens
+        servable, loaded = self._remembered(reference) or await self._look(reference)
+        task = loaded.task
+        if small:
+            encoded = task.encode(inputs)
+        else:
+            encoded = await to_thread.run_sync(task.encode, inputs, limiter=self._threads)
+        answer = await self._batcher.answer(
+            loaded, encoded, top_k=top_k, special_tokens=special_tokens
         )
         return PredictResponse(
             model=servable.model,
             version=servable.version,
             checkpoint=servable.checkpoint,
             task=servable.task,
-            predictions=predictions,
+            predictions=answer.predictions,
             timings=Timings(
-                queue_ms=_milliseconds(ready - started),
-                model_ms=_milliseconds(answered - ready),
+                queue_ms=_milliseconds(answer.began - started),
+                model_ms=_milliseconds(answer.ended - answer.began),
                 total_ms=_milliseconds(time.perf_counter() - started),
-                batch_size=len(inputs),
+                batch_size=answer.batch_size,
             ),
         )
 
-    def _find(self, reference: str) -> tuple[Servable, _Loaded]:
+    def close(self) -> None:
+        """End the thread of the models."""
+        self._batcher.close()
+
+    def _remembered(self, reference: str) -> Found | None:
+        """Return a model whose name is known and whose weights are there, without waiting."""
+        now = time.monotonic()
+        servable = self._names.find(reference, now=now)
+        if servable is None:
+            return None
+        loaded = self._cache.find(_key(servable))
+        if loaded is None:
+            return None
+        if self._names.begin_look(reference, now=now):
+            look = asyncio.create_task(self._look_again(reference))
+            self._looks.add(look)  # the loop itself keeps no task alive
+            look.add_done_callback(self._looks.discard)
+        return Found(servable, loaded)
+
+    async def _look_again(self, reference: str) -> None:
+        """Look a name up beside the requests; what goes wrong, the next request will see."""
+        try:
+            await self._look(reference)
+        except Problem:
+            self._names.forget(reference)
+        finally:
+            self._names.end_look(reference)
+
+    async def _look(self, reference: str) -> Found:
+        """Resolve and load, in a thread; remember the name."""
+        now = time.monotonic()
+        try:
+            found = await to_thread.run_sync(self.find, reference, limiter=self._threads)
+        except Unavailable:
+            # While the database is away nothing can change: what was true last is still true.
+            servable = self._names.last(reference)
+            loaded = None if servable is None else self._cache.find(_key(servable))
+            if servable is None or loaded is None:
+                raise
+            found = Found(servable, loaded)
+            now = time.monotonic()
+        except Problem:
+            self._names.forget(reference)
+            raise
+        self._names.put(reference, found.servable, now=now)
+        return found
+
+    def find(self, reference: str) -> Found:
         """Resolve and load. A job that trains may replace its checkpoint in between: once more."""
         for _ in range(ATTEMPTS - 1):
             try:
@@ -83,25 +149,31 @@ class Predictor:
                 continue
         return self._find_once(reference)
 
-    def _find_once(self, reference: str) -> tuple[Servable, _Loaded]:
+    def _find_once(self, reference: str) -> Found:
         with self._database.read() as session:
             servable = model_store.get_servable(session, reference)
-        key = _Key(
-            servable.weights_sha256,
-            servable.preparation_sha256,
-            servable.task,
-            servable.architecture.model_dump_json(),
-        )
-        return servable, self._cache.get(key, partial(self._load, servable))
+        return Found(servable, self._cache.get(_key(servable), lambda: self._load(servable)))
 
-    def _load(self, servable: Servable) -> Sized[_Loaded]:
+    def _load(self, servable: Servable) -> Sized[Loaded]:
         preparation = blob_store.read(self._database, servable.preparation_sha256)
         weights = blob_store.read(self._database, servable.weights_sha256)
         task = self._catalogue.restore(servable.task, preparation)
         model = self._catalogue.build_model(servable.architecture, task.shape)
         model.load_state_dict(load(weights))
+        # Convolutions on the CPU like the channels last: 1.6 times as fast; other layers ignore it.
+        # (torch's stubs do not know the argument.)
         model.eval().requires_grad_(requires_grad=False)
-        return Sized(_Loaded(model, task), len(weights) + len(preparation))
+        cast("Any", model).to(memory_format=torch.channels_last)
+        return Sized(Loaded(model, task), len(weights) + len(preparation))
+
+
+def _key(servable: Servable) -> _Key:
+    return _Key(
+        servable.weights_sha256,
+        servable.preparation_sha256,
+        servable.task,
+        servable.architecture.model_dump_json(),
+    )
 
 
 def _milliseconds(seconds: float) -> float:

@@ -6,9 +6,12 @@ inputs become tensors and outputs become predictions. It never knows which archi
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from service.datasets.base import Data
 from service.domain.base import Incoming
@@ -54,6 +57,22 @@ class Encoded(NamedTuple):
     lengths: list[int]
     unknown: list[list[str]]
     warnings: list[list[str]]
+
+
+def join(parts: Sequence[Encoded]) -> Encoded:
+    """Put inputs together into one batch. Rows of words are padded; `lengths` tells their ends."""
+    if len(parts) == 1:
+        return parts[0]
+    tensors = [part.tensor for part in parts]
+    if tensors[0].ndim == 2:
+        longest = max(tensor.shape[1] for tensor in tensors)
+        tensors = [functional.pad(tensor, (0, longest - tensor.shape[1])) for tensor in tensors]
+    return Encoded(
+        tensor=torch.cat(tensors),
+        lengths=list(chain.from_iterable(part.lengths for part in parts)),
+        unknown=list(chain.from_iterable(part.unknown for part in parts)),
+        warnings=list(chain.from_iterable(part.warnings for part in parts)),
+    )
 
 
 class Task(Protocol):

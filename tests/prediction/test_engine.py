@@ -1,6 +1,6 @@
 """A prediction goes from a name in the database to probabilities."""
 
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -67,7 +67,8 @@ def a_trained_model(database: Database, name: str = "eating", **training: Any) -
 
 
 def predict(predictor: Predictor, reference: str, *inputs: Any, top_k: int = 3) -> PredictResponse:
-    return predictor.predict(reference, list(inputs), top_k=top_k, special_tokens=False)
+    asked = predictor.predict(reference, list(inputs), top_k=top_k, special_tokens=False)
+    return asyncio.run(asked)
 
 
 def words(answer: PredictResponse, index: int = 0) -> list[str]:
@@ -119,15 +120,22 @@ def test_a_model_larger_than_the_budget_is_served_all_the_same(sqlite_database: 
     assert len(words(predict(predictor, "eating", "I like eating"))) == 3
 
 
-def test_many_threads_get_the_same_answer(sqlite_database: Database) -> None:
+def test_who_asks_at_once_is_answered_together_as_if_alone(sqlite_database: Database) -> None:
     a_trained_model(sqlite_database)
     predictor = Predictor(sqlite_database, CATALOGUE, memory_bytes=1 << 20)
+    texts = ["I like", "you like eating rice with", "we"] * 12
 
-    with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(predict, predictor, "eating", "I like") for _ in range(32)]
-        answers = [each.result(60) for each in asked]
+    async def at_once() -> list[PredictResponse]:
+        asked = (predictor.predict("eating", [t], top_k=3, special_tokens=False) for t in texts)
+        return await asyncio.gather(*asked)
 
-    assert all(answer.predictions == answers[0].predictions for answer in answers)
+    predict(predictor, "eating", "I")  # loaded: nobody waits for the weights below
+    answers = asyncio.run(at_once())
+
+    assert max(answer.timings.batch_size for answer in answers) > 1
+    for text, answer in zip(texts, answers, strict=True):
+        alone = predict(predictor, "eating", text)
+        assert words(answer) == words(alone)
 
 
 def test_unknown_models_and_wrong_inputs_are_problems(sqlite_database: Database) -> None:

@@ -1,0 +1,139 @@
+"""Micro-batches without a delay: a batch is whatever waits when the model becomes free.
+
+One thread runs all models of a process, so that predictions never fight each other for the cores.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from torch import nn
+
+from service.domain.predictions import Prediction
+from service.domain.problems import Busy
+from service.tasks.base import Encoded, Task, join
+
+MAX_BATCH = 32
+"""Inputs that go through a model together, if no single request brings more."""
+
+MAX_WAITING = 4096
+"""Inputs that may wait for all models together."""
+
+
+class Loaded(NamedTuple):
+    """A model with its weights, and the task that knows what goes in and out."""
+
+    model: nn.Module
+    task: Task
+
+
+class Answer(NamedTuple):
+    """The predictions for one request. Times are of the monotonic clock, in seconds."""
+
+    predictions: list[Prediction]
+    began: float
+    ended: float
+    batch_size: int
+
+
+class _Way(NamedTuple):
+    """What requests must have in common to be answered together."""
+
+    model: int
+    top_k: int
+    special_tokens: bool
+
+
+class _Waiting(NamedTuple):
+    loaded: Loaded
+    encoded: Encoded
+    answered: asyncio.Future[Answer]
+
+
+class Batcher:
+    """Answers encoded inputs. Called on the event loop; the models run beside it."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._queues: OrderedDict[_Way, deque[_Waiting]] = OrderedDict()
+        self._waiting = 0
+        self._worker: asyncio.Task[None] | None = None
+
+    async def answer(
+        self, loaded: Loaded, encoded: Encoded, *, top_k: int, special_tokens: bool
+    ) -> Answer:
+        """Run the model on these inputs, perhaps together with those of others. Raises Busy."""
+        count = len(encoded.lengths)
+        if self._waiting and self._waiting + count > MAX_WAITING:
+            raise Busy
+        way = _Way(id(loaded.model), top_k, special_tokens)
+        waiting = _Waiting(loaded, encoded, asyncio.get_running_loop().create_future())
+        self._queues.setdefault(way, deque()).append(waiting)
+        self._waiting += count
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work())
+        return await waiting.answered
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _work(self) -> None:
+        """Answer until nobody waits. Ways take turns, so that none starves."""
+        loop = asyncio.get_running_loop()
+        while self._queues:
+            way, queue = self._queues.popitem(last=False)
+            batch = _take(queue)
+            if queue:
+                self._queues[way] = queue
+            self._waiting -= sum(len(each.encoded.lengths) for each in batch)
+            try:
+                answers = await loop.run_in_executor(self._thread, _run, way, batch)
+            except BaseException as error:
+                _fail(batch, error)
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for each, answer in zip(batch, answers, strict=True):
+                if not each.answered.done():  # who asked may have gone away
+                    each.answered.set_result(answer)
+
+
+def _take(queue: deque[_Waiting]) -> list[_Waiting]:
+    """Take what fits into a batch: at least one, gone callers not counted."""
+    batch: list[_Waiting] = []
+    size = 0
+    while queue and (not batch or size + len(queue[0].encoded.lengths) <= MAX_BATCH):
+        batch.append(queue.popleft())
+        size += len(batch[-1].encoded.lengths)
+    return batch
+
+
+def _fail(batch: Sequence[_Waiting], error: BaseException) -> None:
+    for each in batch:
+        if not each.answered.done():
+            each.answered.set_exception(error)
+
+
+def _run(way: _Way, batch: Sequence[_Waiting]) -> list[Answer]:
+    """Answer a batch, in the thread of the models."""
+    began = time.perf_counter()
+    model, task = batch[0].loaded
+    encoded = join([each.encoded for each in batch])
+    predictions = task.decode(
+        task.infer(model, encoded),
+        encoded,
+        top_k=way.top_k,
+        special_tokens=way.special_tokens,
+    )
+    ended = time.perf_counter()
+    answers: list[Answer] = []
+    first = 0
+    for each in batch:
+        last = first + len(each.encoded.lengths)
+        answers.append(Answer(predictions[first:last], began, ended, len(predictions)))
+        first = last
+    return answers

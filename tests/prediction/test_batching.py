@@ -1,0 +1,157 @@
+"""A batch is whatever waits: shared, fair, bounded, and never mixing up answers."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from service.domain.predictions import LabelCandidate, Prediction
+from service.domain.problems import Busy
+from service.prediction.batching import MAX_BATCH, MAX_WAITING, Answer, Batcher, Loaded
+from service.tasks.base import Encoded, Task
+
+
+class Echo:
+    """A task whose answer is its input; the first batch waits until the test lets it go."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.free = threading.Event()
+        self.batches: list[int] = []
+
+    def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
+        del model
+        self.begun.set()
+        assert self.free.wait(30)
+        self.batches.append(len(encoded.lengths))
+        return encoded.tensor
+
+    def decode(
+        self, logits: Tensor, encoded: Encoded, *, top_k: int, special_tokens: bool
+    ) -> list[Prediction]:
+        del encoded, special_tokens
+        return [
+            Prediction(candidates=[LabelCandidate(label=str(int(row[0])), probability=top_k)])
+            for row in logits
+        ]
+
+
+class Broken(Echo):
+    """A task whose model fails."""
+
+    def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
+        del model, encoded
+        message = "broken"
+        raise RuntimeError(message)
+
+
+def encoded(*values: int) -> Encoded:
+    none: list[list[str]] = [[] for _ in values]
+    return Encoded(torch.tensor(values).view(-1, 1), [1] * len(values), none, none)
+
+
+def loaded(task: Echo) -> Loaded:
+    return Loaded(nn.Identity(), cast("Task", task))
+
+
+async def ask(batcher: Batcher, model: Loaded, *values: int, top_k: int = 1) -> Answer:
+    return await batcher.answer(model, encoded(*values), top_k=top_k, special_tokens=False)
+
+
+def labels(answer: Answer) -> list[str]:
+    return [cast("LabelCandidate", each.candidates[0]).label for each in answer.predictions]
+
+
+def run(task: Echo, requests: Sequence[tuple[int, ...]], **options: Any) -> list[Answer]:
+    """Send requests at once, while the model is busy with the first."""
+
+    async def main() -> list[Answer]:
+        batcher, model = Batcher(), loaded(task)
+        asked = [asyncio.ensure_future(ask(batcher, model, *each, **options)) for each in requests]
+        await asyncio.to_thread(task.begun.wait, 30)
+        task.free.set()
+        return await asyncio.gather(*asked)
+
+    return asyncio.run(main())
+
+
+def test_what_waits_while_the_model_is_busy_goes_through_it_together() -> None:
+    task = Echo()
+    answers = run(task, [(number,) for number in range(6)])
+
+    assert sorted(task.batches) in ([6], [1, 5])
+    assert [labels(answer) for answer in answers] == [[str(number)] for number in range(6)]
+    assert max(answer.batch_size for answer in answers) == max(task.batches)
+
+
+def test_a_batch_ends_at_its_bound_but_a_request_is_never_split() -> None:
+    task = Echo()
+    large = tuple(range(MAX_BATCH + 5))
+    answers = run(task, [(1,), large, (2,), (3, 4)])
+
+    assert labels(answers[1]) == [str(number) for number in large]
+    assert len(large) in task.batches
+    assert [labels(answers[2]), labels(answers[3])] == [["2"], ["3", "4"]]
+
+
+def test_only_who_asks_alike_is_answered_together() -> None:
+    task = Echo()
+
+    async def main() -> list[Answer]:
+        batcher, model = Batcher(), loaded(task)
+        asked = [asyncio.ensure_future(ask(batcher, model, 7, top_k=k)) for k in (1, 2, 1, 2)]
+        await asyncio.to_thread(task.begun.wait, 30)
+        task.free.set()
+        return await asyncio.gather(*asked)
+
+    answers = asyncio.run(main())
+    assert [int(a.predictions[0].candidates[0].probability) for a in answers] == [1, 2, 1, 2]
+    assert max(task.batches) == 2
+
+
+def test_a_failing_model_fails_its_own_requests_only() -> None:
+    async def main() -> list[Any]:
+        batcher, good = Batcher(), Echo()
+        good.free.set()
+        asked = [ask(batcher, loaded(Broken()), 1), ask(batcher, loaded(good), 2)]
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    failed, answered = asyncio.run(main())
+    assert isinstance(failed, RuntimeError)
+    assert labels(answered) == ["2"]
+
+
+def test_more_than_can_wait_is_refused_at_once() -> None:
+    task = Echo()
+
+    async def main() -> None:
+        batcher, model = Batcher(), loaded(task)
+        first = asyncio.ensure_future(ask(batcher, model, *range(MAX_WAITING)))
+        await asyncio.to_thread(task.begun.wait, 30)
+        waiting = asyncio.ensure_future(ask(batcher, model, *range(MAX_WAITING)))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await ask(batcher, model, 1)
+        task.free.set()
+        await asyncio.gather(first, waiting)
+
+    asyncio.run(main())
+
+
+def test_who_goes_away_disturbs_nobody() -> None:
+    task = Echo()
+
+    async def main() -> Answer:
+        batcher, model = Batcher(), loaded(task)
+        asked = [asyncio.ensure_future(ask(batcher, model, number)) for number in range(3)]
+        await asyncio.to_thread(task.begun.wait, 30)
+        asked[1].cancel()
+        task.free.set()
+        await asked[0]
+        return await asked[2]
+
+    assert labels(asyncio.run(main())) == ["2"]
