@@ -17,6 +17,7 @@ from service.domain.keys import ApiKey, parse_keys
 MEBIBYTE = 1024**2
 GIBIBYTE = 1024**3
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+")
+_MIRROR = re.compile(r"https?://[^/?#@\s]+(/[^?#@\s]*)?")
 DATABASE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
 
 
@@ -114,6 +115,12 @@ class Settings(BaseSettings):
     max_dataset_bytes: int = Field(
         default=2 * GIBIBYTE, ge=1024, description="Largest dataset after it is unpacked."
     )
+    dataset_mirror: str | None = Field(
+        default=None,
+        repr=False,
+        description="URL of a folder to download built-in datasets from, as `{dataset}/{file}`, "
+        "instead of from their publishers.",
+    )
     max_parameters: int = Field(
         default=10**9, ge=1, description="Most parameters a model may have."
     )
@@ -143,6 +150,14 @@ class Settings(BaseSettings):
         if text.strip():
             parse_keys(text)
         return text.strip()
+
+    @field_validator("dataset_mirror")
+    @classmethod
+    def _mirror_that_can_be_fetched_from(cls, url: str | None) -> str | None:
+        if url is not None and not _MIRROR.fullmatch(url):
+            message = "begin with http:// or https://, without a password, a query or a fragment"
+            raise ValueError(message)
+        return url
 
     @field_validator("cors_origins")
     @classmethod

@@ -55,6 +55,9 @@ def test_what_a_command_line_gives_replaces_a_setting_and_is_checked() -> None:
         ("CORS_ORIGINS", "https://example.org/"),
         ("CORS_ORIGINS", "*"),
         ("DATABASE_URL", "mysql://host/name"),
+        ("DATASET_MIRROR", "ftp://host/data"),
+        ("DATASET_MIRROR", "https://ann:secret@host/data"),
+        ("DATASET_MIRROR", "https://host/data?token=secret"),
         ("DATABASE_URL", "sqlite:///:memory:"),
     ],
 )

@@ -16,6 +16,14 @@ class Abilities(NamedTuple):
     components: list[str]
 
 
+class Downloads(NamedTuple):
+    """Where datasets are downloaded from, if not from their own mirrors, and how large they may be
+    when they are unpacked."""
+
+    mirror: str | None
+    max_dataset_bytes: int
+
+
 class Work(NamedTuple):
     """What a child is given: nothing that belongs to a process."""
 
@@ -23,3 +31,4 @@ class Work(NamedTuple):
     database_url: str
     threads: int
     log_level: int
+    downloads: Downloads

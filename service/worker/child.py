@@ -52,7 +52,7 @@ def run_job(work: Work, database: Database, command: Callable[[], Command | None
     claim = work.claim
     logger.info("%s: attempt %d begins in process %d", claim.job_id, claim.attempt, os.getpid())
     try:
-        run = Run(claim, database, Catalogue.installed(), work.threads, command)
+        run = Run(claim, database, Catalogue.installed(), work.threads, command, work.downloads)
         RUNNERS[claim.kind](run)
     except LeaseLost:
         logger.warning("%s: the lease is lost, another worker may have the job", claim.job_id)

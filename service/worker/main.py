@@ -18,7 +18,7 @@ from service.store import claims as claim_store
 from service.store.engine import Database, database_now
 from service.store.ids import new_id
 from service.worker import forkserver
-from service.worker.abilities import Abilities
+from service.worker.abilities import Abilities, Downloads
 from service.worker.outage import Outage
 from service.worker.supervisor import CHILD_MODULE, Limits, Supervisor
 
@@ -61,6 +61,7 @@ def run_worker(
             threads=settings.threads,
             lease_for=timedelta(seconds=settings.lease_seconds),
             max_deaths=settings.max_deaths,
+            downloads=Downloads(settings.dataset_mirror, settings.max_dataset_bytes),
         )
         worker = _new_worker(abilities, settings.threads)
         supervisor = Supervisor(database, worker, limits)

@@ -19,7 +19,7 @@ from service.store import claims as claim_store
 from service.store.engine import Database, database_now
 from service.store.errors import LeaseLost
 from service.worker import forkserver
-from service.worker.abilities import DATABASE_AWAY, Work
+from service.worker.abilities import DATABASE_AWAY, Downloads, Work
 from service.worker.outage import Outage
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class Limits:
     threads: int
     lease_for: timedelta
     max_deaths: int
+    downloads: Downloads
 
 
 class Supervisor:
@@ -150,7 +151,7 @@ class Supervisor:
     def _start(self, claim: Claim) -> None:
         limits = self._limits
         level = logging.getLogger().getEffectiveLevel()
-        work = Work(claim, limits.database_url, limits.threads, level)
+        work = Work(claim, limits.database_url, limits.threads, level, limits.downloads)
         try:
             child = forkserver.start(CHILD_MODULE, "main", work, name=claim.job_id)
         except forkserver.CannotStart as reason:

@@ -7,6 +7,7 @@ from service.catalogue import Catalogue
 from service.domain.jobs import Claim
 from service.domain.ports import Command
 from service.store.engine import Database
+from service.worker.abilities import Downloads
 
 
 class Run(NamedTuple):
@@ -17,3 +18,4 @@ class Run(NamedTuple):
     catalogue: Catalogue
     threads: int
     command: Callable[[], Command | None]
+    downloads: Downloads

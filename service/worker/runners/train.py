@@ -1,4 +1,4 @@
-"""Run one training job: build its parts, go on from its newest checkpoint, end it.
+"""Run one training job: bring in its data, build its parts, train, end it.
 
 Jobs end in one transaction under the lease; if another worker has the job by then, nothing of this
 attempt is written.
@@ -21,6 +21,7 @@ from service.store.leases import held_job
 from service.store.recorder import DatabaseRecorder
 from service.training import device as devices
 from service.training.loop import train
+from service.worker import downloads
 from service.worker.runners.base import Run
 
 RELEASED: Mapping[Command, JobStatus] = {
@@ -36,6 +37,10 @@ def run(attempt: Run) -> None:
     source = DatabaseBlobs(attempt.database)
     with attempt.database.read() as session:
         facts = dataset_store.get_facts_by_id(session, spec.dataset.id)
+    order = downloads.bring_in(attempt, facts)
+    if order is not None:
+        _give_back(attempt, order)
+        return
     with attempt.database.begin() as session:
         spent_seconds = held_job(session, claim.lease).trained_seconds
     torch.set_num_threads(attempt.threads)
@@ -54,13 +59,19 @@ def run(attempt: Run) -> None:
         spent_seconds=spent_seconds,
     )
     recorder.flush()
+    if outcome.how != "finished":
+        _give_back(attempt, outcome.how)
+        return
     with attempt.database.begin() as session:
         now = database_now(session)
-        if outcome.how == "finished":
-            baseline, reason = trainable.baseline, outcome.reason
-            claim_store.succeed(session, claim.lease, baseline=baseline, reason=reason, now=now)
-        else:
-            claim_store.release(session, claim.lease, status=RELEASED[outcome.how], now=now)
+        baseline, reason = trainable.baseline, outcome.reason
+        claim_store.succeed(session, claim.lease, baseline=baseline, reason=reason, now=now)
+
+
+def _give_back(attempt: Run, order: Command) -> None:
+    with attempt.database.begin() as session:
+        now = database_now(session)
+        claim_store.release(session, attempt.claim.lease, status=RELEASED[order], now=now)
 
 
 def _resume(attempt: Run, source: DatabaseBlobs) -> tuple[bytes, bytes] | None:
