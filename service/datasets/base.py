@@ -3,13 +3,19 @@
 No torch here: the API checks uploads with the same code and starts quickly.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.domain.datasets import IdxDatasetSpec, ImageFacts, TextDatasetSpec, TextFacts
+from service.domain.datasets import (
+    Facts,
+    IdxDatasetSpec,
+    ImageFacts,
+    TextDatasetSpec,
+    TextFacts,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +64,40 @@ class BuiltIn:
     def licence(self) -> str | None:
         """What allows us to ship them."""
         return self.spec.licence
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadFile:
+    """A file on a mirror, known beforehand by its SHA-256 in hex and its size."""
+
+    role: str
+    name: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """A dataset that is not shipped: the first job that trains on it fetches its files.
+
+    A module in `builtin` has one as `BUILT_IN`. Its facts are known beforehand: jobs are accepted
+    and planned without its bytes. Each mirror is the URL of a folder that holds all files.
+    """
+
+    spec: TextDatasetSpec | IdxDatasetSpec
+    facts: Facts
+    mirrors: Sequence[str]
+    files: Sequence[DownloadFile]
+
+    @property
+    def name(self) -> str:
+        """What jobs call it."""
+        return self.spec.name
+
+    @property
+    def decoded_bytes(self) -> int:
+        """How much memory its examples take."""
+        if isinstance(self.facts, TextFacts):
+            return sum(file.bytes for file in self.files)
+        pixels = self.facts.channels * self.facts.height * self.facts.width
+        return (self.facts.examples + self.facts.test_examples) * (pixels + 1)

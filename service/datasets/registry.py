@@ -14,7 +14,7 @@ from typing import BinaryIO
 from pydantic import JsonValue
 
 from service.datasets import builtin, idx, text
-from service.datasets.base import BuiltIn, Data
+from service.datasets.base import BuiltIn, Data, Download
 from service.domain.datasets import (
     DatasetFacts,
     DatasetFile,
@@ -119,14 +119,41 @@ def take_in_built_in(dataset: BuiltIn, sink: BlobSink) -> NewDataset:
     return take_in(dataset.spec, files, sink, built_in=True)
 
 
-@cache
+def announcement(download: Download) -> NewDataset:
+    """Make the row of a dataset whose bytes are still to come."""
+    files = [
+        DatasetFile(role=file.role, sha256=file.sha256, bytes=file.bytes)
+        for file in sorted(download.files, key=lambda file: file.role)
+    ]
+    options = options_of(download.spec)
+    return NewDataset(
+        name=download.name,
+        sha256=dataset_sha256(download.spec.type, options, files),
+        options=options,
+        facts=download.facts,
+        files=files,
+        source=download.spec.source,
+        licence=download.spec.licence,
+        built_in=True,
+    )
+
+
 def built_ins() -> Mapping[str, BuiltIn]:
-    """Find the built-in datasets: our modules in `builtin`, and those of installed packages."""
+    """List the datasets that are shipped, by name."""
+    return MappingProxyType({each.name: each for each in _found() if isinstance(each, BuiltIn)})
+
+
+def downloads() -> Mapping[str, Download]:
+    """List the datasets that are downloaded on first use, by name."""
+    return MappingProxyType({each.name: each for each in _found() if isinstance(each, Download)})
+
+
+@cache
+def _found() -> Sequence[object]:
+    """Find what our modules in `builtin` and installed packages bring."""
     modules = [
         import_module(f"{builtin.__name__}.{module.name}")
         for module in pkgutil.iter_modules(builtin.__path__)
     ]
     found: list[object] = [getattr(module, "BUILT_IN", None) for module in modules]
-    found += [point.load() for point in entry_points(group=_ENTRY_POINTS)]
-    datasets = [dataset for dataset in found if isinstance(dataset, BuiltIn)]
-    return MappingProxyType({dataset.name: dataset for dataset in datasets})
+    return [*found, *(point.load() for point in entry_points(group=_ENTRY_POINTS))]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from service.datasets import idx, registry
+from service.datasets.base import Download, DownloadFile
 from service.datasets.builtin import eating, python_docs
 from service.domain.datasets import DatasetFacts, DatasetFile, Facts, ImageFacts, TextFacts
-from tests.datasets.files import a_text_spec, opened
+from tests.datasets.files import a_text_spec, an_idx_spec, images_file, labels_file, opened
 
 
 class KeptBlobs:
@@ -51,6 +52,37 @@ def test_source_and_licence_are_named(name: str) -> None:
     built_in = registry.built_ins()[name]
     assert built_in.source
     assert built_in.licence
+
+
+@pytest.mark.parametrize(("name", "packed"), [("fashion-mnist", 30_878_645), ("mnist", 11_594_722)])
+def test_what_is_downloaded_is_known_beforehand(name: str, packed: int) -> None:
+    download = registry.downloads()[name]
+    new = registry.announcement(download)
+    assert isinstance(new.facts, ImageFacts)
+    assert (new.facts.examples, sum(new.facts.examples_per_class)) == (60_000, 60_000)
+    assert [file.role for file in new.files] == ["images", "labels", "test_images", "test_labels"]
+    assert sum(file.bytes for file in new.files) == packed
+    assert all(len(file.sha256) == 64 for file in new.files)
+    assert download.decoded_bytes == 70_000 * (28 * 28 + 1)
+    assert new.source
+    assert new.licence
+    assert new.built_in
+
+
+def test_a_dataset_is_the_same_downloaded_or_uploaded() -> None:
+    blobs = KeptBlobs()
+    files = {"images": images_file(4, 3, 3), "labels": labels_file(0, 1, 0, 1)}
+    taken_in = registry.take_in(an_idx_spec(), opened(**files), blobs, built_in=True)
+    download = Download(
+        spec=an_idx_spec(),
+        facts=taken_in.facts,
+        mirrors=[],
+        files=[
+            DownloadFile(role=file.role, name="any", sha256=file.sha256, bytes=file.bytes)
+            for file in reversed(taken_in.files)
+        ],
+    )
+    assert registry.announcement(download) == taken_in
 
 
 def test_what_is_taken_in_can_be_loaded_again() -> None:

@@ -6,21 +6,22 @@ from importlib.resources import files
 from service.datasets.base import BuiltIn
 from service.domain.datasets import IdxDatasetSpec
 
+CLASSES = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+]
 _SPEC = IdxDatasetSpec(
     name="fashion-mnist-mini",
     type="idx",
-    classes=[
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ],
+    classes=CLASSES,
     source="Fashion-MNIST, H. Xiao, K. Rasul, R. Vollgraf, Zalando Research, 2017",
     licence="MIT",
 )
