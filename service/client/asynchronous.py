@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self
 
 import anyio
 import httpx
 from anyio import to_thread
 
 from service.client import calls, watching, writing
-from service.client.call import Call, Outcome, presented
+from service.client.call import Call, Outcome, ResultT, presented
 from service.client.client import DEFAULT_URL
 from service.client.errors import UnavailableError, UnreachableError
 from service.client.retrying import Attempts, RetryPolicy
@@ -20,7 +20,6 @@ from service.client.watching import Following
 from service.domain.jobs import Job
 
 P = ParamSpec("P")
-ResultT = TypeVar("ResultT")
 Method = Callable[Concatenate["AsyncClient", P], Coroutine[Any, Any, ResultT]]
 
 

@@ -23,7 +23,6 @@ from service.domain.predictions import PredictResponse
 from service.domain.requests import JobRequest
 from service.domain.transitions import JobAction
 
-ResultT = TypeVar("ResultT")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 REPEATABLE_ACTIONS = frozenset[JobAction]({"cancel", "pause", "resume"})

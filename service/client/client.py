@@ -4,19 +4,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, ParamSpec, Self
 
 import httpx
 
 from service.client import calls, watching, writing
-from service.client.call import Call, Outcome, presented
+from service.client.call import Call, Outcome, ResultT, presented
 from service.client.errors import UnavailableError, UnreachableError
 from service.client.retrying import Attempts, RetryPolicy
 from service.client.watching import Following
 from service.domain.jobs import Job
 
 P = ParamSpec("P")
-ResultT = TypeVar("ResultT")
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 

@@ -1,0 +1,63 @@
+"""Both clients offer the same calls, each as it is defined in `calls`."""
+
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, get_origin
+
+import pytest
+
+from service.client import AsyncClient, Client, calls
+from service.client.call import Call
+
+DEFINED = {
+    name: make
+    for name, make in inspect.getmembers(calls, inspect.isfunction)
+    if make.__module__ == calls.__name__ and not name.startswith("_")
+}
+
+
+def methods(kind: type) -> dict[str, inspect.Signature]:
+    return {
+        name: inspect.signature(method)
+        for name, method in inspect.getmembers(kind, callable)
+        if not name.startswith("_")
+    }
+
+
+def test_both_clients_have_the_same_methods_with_the_same_signatures() -> None:
+    plain, awaited = methods(Client), methods(AsyncClient)
+    follow, awaited_follow = plain.pop("follow_job"), awaited.pop("follow_job")
+
+    assert plain == awaited
+    assert follow.parameters == awaited_follow.parameters
+    assert get_origin(follow.return_annotation) is Iterator
+    assert get_origin(awaited_follow.return_annotation) is AsyncIterator
+
+
+def test_both_clients_are_made_with_the_same_arguments() -> None:
+    plain = inspect.signature(Client).parameters
+    awaited = inspect.signature(AsyncClient).parameters
+
+    assert [*plain] == [*awaited]
+    assert {name: plain[name].default for name in plain if name != "sleep"} == {
+        name: awaited[name].default for name in awaited if name != "sleep"
+    }
+
+
+@pytest.mark.parametrize("name", DEFINED)
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_every_call_is_a_method_of_both_clients(kind: type, name: str) -> None:
+    method = inspect.getattr_static(kind, name)
+    call, sent = inspect.signature(DEFINED[name]), inspect.signature(method)
+
+    assert [*sent.parameters.values()][1:] == [*call.parameters.values()]
+    assert call.return_annotation == Call[sent.return_annotation]
+    assert (method.__name__, inspect.getdoc(method)) == (name, inspect.getdoc(DEFINED[name]))
+
+
+@pytest.mark.parametrize("name", methods(AsyncClient))
+def test_every_method_of_the_asynchronous_client_is_to_be_awaited_or_iterated(name: str) -> None:
+    method: Any = getattr(AsyncClient, name)
+
+    assert inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)
+    assert inspect.getdoc(method) == inspect.getdoc(getattr(Client, name))
