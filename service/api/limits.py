@@ -49,9 +49,10 @@ class BodyLimits:
     The framework counts the bytes (`max_body_size`), but answers 413 in plain text by itself.
     """
 
-    def __init__(self, app: ASGIApp, *, piece_seconds: float = PIECE_SECONDS) -> None:
+    piece_seconds = PIECE_SECONDS
+
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._piece_seconds = piece_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -65,7 +66,7 @@ class BodyLimits:
             if complete:  # what comes now is the end of the connection, at any time
                 return await receive()
             try:
-                async with asyncio.timeout(self._piece_seconds):
+                async with asyncio.timeout(self.piece_seconds):
                     message = await receive()
             except TimeoutError:
                 raise TooSlow from None

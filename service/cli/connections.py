@@ -29,6 +29,7 @@ class Connection(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _unread_bytes = 0
     _refusal = HTTPStatus.BAD_REQUEST
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -40,6 +41,17 @@ class Connection(HttpToolsProtocol):
         """Forget what was waited for."""
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on. The parser keeps a header until its end, so the bytes are counted here, too."""
+        super().data_received(data)
+        if self._deadline is None:
+            self._unread_bytes = 0
+            return
+        self._unread_bytes += len(data)
+        if self._unread_bytes > HEAD_BYTES and not self.transport.is_closing():
+            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         """Begin a request: the rest of its head must follow."""
@@ -55,7 +67,7 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self._count(len(name) + len(value))
+        self._count(len(name) + len(value) + len(b": \r\n"))
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:

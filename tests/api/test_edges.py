@@ -1,10 +1,13 @@
 """What happens at the edges: full queues, missing schemas, bugs, bodies without a length."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
+from service.api.limits import BodyLimits, Gate
 from service.catalogue import Catalogue
+from service.domain.problems import Busy
 from service.store.engine import Database
 from tests.api.asking import Asking
 
@@ -81,3 +84,28 @@ def test_a_known_etag_waits_and_an_unknown_one_does_not(
     unchanged = client.get(job, prefer="wait=1", if_none_match=changed.headers["ETag"])
     assert unchanged.status_code == 304
     assert unchanged.headers["Preference-Applied"] == "wait=1"
+
+
+def test_a_body_that_stops_arriving_is_given_up(
+    database: Database, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BodyLimits, "piece_seconds", 0.05)
+
+    async def stalled() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    headers = {"Content-Type": "application/json"}
+    client = Asking(database, catalogue)
+    answer = client.request("POST", "/v1/jobs", content=stalled(), headers=headers)
+    assert answer.status_code == 408
+    assert answer.json()["code"] == "request_timeout"
+    assert answer.headers["Connection"] == "close"
+
+
+def test_uploads_beyond_the_places_are_turned_away_before_they_are_read() -> None:
+    gate = Gate(1)
+    with gate.place(), pytest.raises(Busy), gate.place():
+        pass
+    with gate.place():
+        pass
