@@ -200,6 +200,11 @@ def test_a_service_that_stays_away_is_given_up(clients: Clients) -> None:
         list(client.follow_job("job_1", patience=0))
 
 
+def test_a_service_that_has_never_answered_is_not_waited_for(clients: Clients) -> None:
+    with pytest.raises(UnreachableError):
+        list(clients(Outside(httpx.ConnectError("refused"))).follow_job("job_1"))
+
+
 def test_waiting_longer_than_the_deadline_is_a_timeout(clients: Clients) -> None:
     client = clients(Outside(a_job()))
 
