@@ -108,3 +108,4 @@ def _fail(database: Database, claim: Claim, error: Exception) -> None:
 
 def _log_to_stderr(level: int) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells whole URLs, passwords too

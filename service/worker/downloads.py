@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from tempfile import TemporaryFile
 from threading import Thread
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from urllib.parse import quote
 
 from service.datasets import registry
@@ -97,6 +97,13 @@ def in_megabytes(received: int, total: int) -> str:
     return f"{received / factor:.1f} of {total / factor:.1f} {unit}"
 
 
+def urls_of(download: Download, file: DownloadFile, mirror: str | None) -> Sequence[str]:
+    """List where to fetch a file: from the setting's mirror alone, or from the dataset's own."""
+    if mirror is not None:
+        return [f"{mirror.rstrip('/')}/{quote(download.name, safe='')}/{file.name}"]
+    return [f"{each.rstrip('/')}/{file.name}" for each in download.mirrors]
+
+
 def _missing(attempt: Run, dataset: DatasetFacts) -> list[DatasetFile]:
     with attempt.database.read() as session:
         return dataset_store.list_missing(session, dataset.id)
@@ -109,14 +116,8 @@ def _known(download: Download | None, file: DatasetFile) -> DownloadFile | None:
     return next((each for each in download.files if each.sha256 == file.sha256), None)
 
 
-def _urls(download: Download, file: DownloadFile, mirror: str | None) -> Sequence[str]:
-    if mirror is not None:
-        return [f"{mirror.rstrip('/')}/{quote(download.name, safe='')}/{file.name}"]
-    return [f"{each.rstrip('/')}/{file.name}" for each in download.mirrors]
-
-
 def _bring_in_file(attempt: Run, download: Download, file: DownloadFile) -> Command | None:
-    urls = _urls(download, file, attempt.downloads.mirror)
+    urls = urls_of(download, file, attempt.downloads.mirror)
     # Without a name: nothing of it is left behind when this process is killed.
     with TemporaryFile(buffering=0) as target:
         fetching = _Fetching(Fetch(file, target), urls)
@@ -125,7 +126,7 @@ def _bring_in_file(attempt: Run, download: Download, file: DownloadFile) -> Comm
             return order
         if fetching.failure is not None:
             raise DownloadFailed(download.name, file.name, fetching.failure)
-        patiently(lambda: _store(attempt, cast("BinaryIO", target)))
+        patiently(lambda: _store(attempt, target))
     logger.info("%s: %s of %s is stored", attempt.claim.job_id, file.name, download.name)
     return None
 

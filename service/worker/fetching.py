@@ -8,9 +8,8 @@ import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
-from io import RawIOBase
 from threading import Event, Lock
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
@@ -53,7 +52,7 @@ class Cut(Exception):  # noqa: N818  a state of affairs that is acted on
 class Fetch:
     """One file on its way into `target`, an unbuffered file. Other threads may read `received`."""
 
-    def __init__(self, file: DownloadFile, target: RawIOBase, timing: Timing = USUAL) -> None:
+    def __init__(self, file: DownloadFile, target: BinaryIO, timing: Timing = USUAL) -> None:
         self._file = file
         self._target = target
         self._timing = timing
@@ -151,7 +150,7 @@ class Fetch:
                 raise Stopped
             try:
                 while left:
-                    left = left[self._target.write(left) or 0 :]
+                    left = left[self._target.write(left) :]
             except OSError as error:
                 reason = f"the temporary file could not be written ({error.strerror})"
                 raise FetchFailed(reason) from error
