@@ -34,6 +34,8 @@ lint: $(INSTALLED)
 	$(BIN)/python tools/lengths.py
 	$(BIN)/lint-imports
 	$(BIN)/pyright
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix
