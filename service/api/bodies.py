@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 
+from service.api.limits import begin_to_wait
 from service.api.problems import UnsupportedMediaType
 from service.domain import validation
 
@@ -34,7 +35,9 @@ async def read_json(request: Request, model: type[ModelT]) -> ModelT:
     """Read the body as `model`. Raises UnsupportedMediaType, MalformedJson and Invalid."""
     if not is_json(media_type_of(request)):
         raise unsupported("application/json")
-    return validation.parse(model, await request.body())
+    body = await request.body()
+    begin_to_wait()
+    return validation.parse(model, body)
 
 
 async def read_form(request: Request, *, max_parts: int) -> FormData:
@@ -45,9 +48,11 @@ async def read_form(request: Request, *, max_parts: int) -> FormData:
     _, options = parse_options_header(request.headers.get("content-type"))
     if options.get(b"charset", b"utf-8").lower() not in {b"utf-8", b"utf8"}:
         raise unsupported(f"{FORM}; charset=utf-8")
-    return await request.form(
+    form = await request.form(
         max_files=max_parts, max_fields=max_parts, max_part_size=_MAX_FIELD_BYTES
     )
+    begin_to_wait()
+    return form
 
 
 def unsupported(*taken: str) -> UnsupportedMediaType:

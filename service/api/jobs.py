@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from service.api.bodies import named, read_json, takes
 from service.api.built_ins import facts_of
+from service.api.limits import begin_to_wait
 from service.api.parts import After, DatabaseOf, JobIdPath, Limit, Parts, PartsOf, parts_of
 from service.api.preferences import preferred_wait
 from service.api.problems import problem_responses
@@ -119,6 +120,7 @@ async def get_job(
     known = if_none_match is None or _matches(if_none_match, etag)
     if seconds > 0 and job.status not in ENDED and known:
         await parts.waiter.wait_for_change(job.id, job.status, seconds=seconds)
+        begin_to_wait()
         job = await run_in_threadpool(_read, parts, job_id)
         etag, body = _tagged(job)
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Prefer"}

@@ -11,12 +11,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import BodyTooLarge, TooSlow, render
 from service.domain.problems import Busy
+from service.store.deadline import begin_within
 
 PIECE_SECONDS = 30.0
 """How long the next piece of a body may take to arrive."""
 
-MAX_WAITING = 40
-"""Requests that may wait for a thread: as many again as there are threads."""
+MAX_WAITING = 1000
+"""Requests that may wait for a thread."""
+
+WAIT_SECONDS = 5.0
+"""How long one may wait for it: after that it is told so, at once when its turn comes."""
 
 
 class Gate:
@@ -41,6 +45,12 @@ async def refuse_when_full() -> None:
     """Dependency of every path that needs a thread: a queue without end helps nobody."""
     if current_default_thread_limiter().statistics().tasks_waiting >= MAX_WAITING:
         raise Busy
+    begin_to_wait()
+
+
+def begin_to_wait() -> None:
+    """Count the time from now on: a body has been read, or a job has been waited for."""
+    begin_within(WAIT_SECONDS)
 
 
 class BodyLimits:

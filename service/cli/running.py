@@ -13,7 +13,7 @@ from service.api.parts import parts_of
 from service.catalogue import Catalogue
 from service.cli import output
 from service.cli.opening import is_migrated, opened, reached
-from service.cli.server import Server, draining, listen
+from service.cli.server import Server, allow_many_connections, draining, listen
 from service.prediction.engine import Predictor
 from service.settings import Settings
 from service.store import migrate as migrations
@@ -76,6 +76,7 @@ def _serve(settings: Settings, database: Database, worker: WorkerThread | None) 
     except OSError as error:
         output.print_error(f"{error.strerror}. Choose another with --port, or 0 for a free one.")
         return 1
+    allow_many_connections()
     app = _build_app(settings, database)
     server = Server(app, listener)
 

@@ -1,6 +1,7 @@
 """The HTTP server: a socket of our own, one line on stdout when ready, and signals that drain."""
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -65,6 +66,12 @@ def listen(host: str, port: int) -> socket.socket:
         raise OSError(error.errno, message) from error
     listener.set_inheritable(False)
     return listener
+
+
+def allow_many_connections() -> None:
+    """Raise the bound on open files as far as the system lets us: 1,024 are few for a server."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def url_of(listener: socket.socket) -> str:

@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.orm import Session
 
+from service.store.deadline import refuse_late
 from service.store.errors import DatabaseReadOnly, StorageFull
 from service.store.faults import breaks_connection, faults_are_problems
 
@@ -151,7 +152,11 @@ class Database:
 
     @contextmanager
     def begin(self) -> Generator[Session, None, None]:
-        """Open a transaction that writes; it commits when the block ends without an error."""
+        """Open a transaction that writes; it commits when the block ends without an error.
+
+        Raises Busy where the context has a deadline and it is over.
+        """
+        refuse_late()
         with (
             faults_are_problems(),
             Session(self._writer, expire_on_commit=False) as session,
@@ -161,7 +166,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Generator[Session, None, None]:
-        """Open a transaction that sees one moment of the database and changes nothing."""
+        """Open a transaction that sees one moment of the database and changes nothing.
+
+        Raises Busy like `begin`.
+        """
+        refuse_late()
         with faults_are_problems(), Session(self._reader) as session:
             yield session
 

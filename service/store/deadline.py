@@ -1,0 +1,23 @@
+"""Until when somebody waits for an answer: a request that stood in line for too long is told so at
+once, and not served when nobody reads it any more. Workers have no deadline.
+"""
+
+import time
+from contextvars import ContextVar
+from math import inf
+
+from service.domain.problems import Busy
+
+_until: ContextVar[float] = ContextVar("until", default=inf)
+
+
+def begin_within(seconds: float) -> None:
+    """Have the first transaction of this context begin within so many seconds, or not at all."""
+    _until.set(time.monotonic() + seconds)
+
+
+def refuse_late() -> None:
+    """Raise Busy if the deadline is over. What has begun in time may take as long as it takes."""
+    if time.monotonic() > _until.get():
+        raise Busy
+    _until.set(inf)
