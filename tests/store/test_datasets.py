@@ -1,6 +1,7 @@
 """Datasets: immutable under their name, kept while a job needs them."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -129,6 +130,14 @@ def test_announcing_again_changes_nothing(database: Database) -> None:
     with pytest.raises(DatasetNameTaken):
         an_announced_dataset(database, content=b"other bytes")
     assert blobs.collect(database) == 0
+
+
+def test_many_announce_the_same_at_once(database: Database) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        calls = [threads.submit(an_announced_dataset, database) for _ in range(16)]
+        announced = [call.result() for call in calls]
+
+    assert announced == announced[:1] * 16
 
 
 def test_only_what_is_there_counts_as_bytes_of_the_database(database: Database) -> None:
