@@ -55,6 +55,16 @@ CORS_ANSWER_HEADERS = [
     "X-Request-Id",
     "X-Should-Retry",
 ]
+TAGS = {
+    "jobs": "Start, watch and steer training.",
+    "datasets": "Bring data, and see what is there.",
+    "models": "What training has made: names and their versions.",
+    "predictions": "Ask a model, also while it trains.",
+    "components": "What jobs can be made of, with every option.",
+    "system": "Is it alive, is it ready, what does it hold.",
+}
+"""In the order in which a reader needs them."""
+
 DESCRIPTION = """Train PyTorch models and ask them, over HTTP.
 
 1. `POST /v1/jobs` with a dataset and an architecture; the answer is the job.
@@ -71,6 +81,7 @@ def create_app(
         title="Trainyard",
         version="1",
         description=DESCRIPTION,
+        openapi_tags=[{"name": name, "description": said} for name, said in TAGS.items()],
         docs_url=None,  # a page of our own, whose scripts need no network
         redoc_url=None,
         redirect_slashes=False,  # /v1/jobs/$JOB without a JOB shall be no list
