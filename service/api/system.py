@@ -120,6 +120,7 @@ def _readiness(database: Database) -> Readiness:
     try:
         if not migrate.is_current(database):
             return _not_ready("The database is not migrated: run `trainyard migrate`.")
+        database.check_writable()
         with database.read() as session:
             workers = worker_store.list_workers(session)
             now = database_now(session)

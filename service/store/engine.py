@@ -128,10 +128,12 @@ class Database:
             json_serializer=partial(json.dumps, ensure_ascii=False, allow_nan=False),
         )
         if self.dialect == "postgresql":
-            return make(
+            engine = make(
                 pool_pre_ping=True,
                 connect_args=_postgresql_connection(self._wait_for),
             )
+            event.listen(engine, "checkout", _leave_read_only_to_server)
+            return engine
         engine = make()
         event.listen(engine, "connect", partial(_prepare_sqlite_connection, self._wait_for))
         event.listen(engine, "begin", _begin_sqlite_transaction)
@@ -279,6 +281,12 @@ def _postgresql_connection(wait_for: timedelta) -> dict[str, str | int]:
         # A machine that vanishes in the middle of a transaction must not hold its locks for hours.
         "options": f"-c lock_timeout={milliseconds} -c idle_in_transaction_session_timeout=60s",
     }
+
+
+def _leave_read_only_to_server(connection: DBAPIConnection, *_: object) -> None:
+    """After a reader SQLAlchemy asks for READ WRITE, which a standby refuses as not supported."""
+    raw: Any = connection
+    raw.read_only = None
 
 
 def _prepare_sqlite_connection(

@@ -36,7 +36,11 @@ def running(database_url: str, folder: Path, **settings: str) -> Generator[str]:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert url, (folder / "service.log").read_text()
-        yield url
+        try:
+            yield url
+        except BaseException:
+            process.kill()  # else a test that fails waits for a service that serves on
+            raise
         process.terminate()
         assert process.wait(timeout=60) == 0
 

