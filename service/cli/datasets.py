@@ -33,7 +33,7 @@ def list_datasets(
         output.print_json(page)
         return
     rows = [
-        [one.name, one.type, summary(one), output.size(one.bytes), output.age(one.created_at)]
+        [one.name, one.type, summary(one), _size(one), output.age(one.created_at)]
         for one in page.data
     ]
     output.print_table(["dataset", "type", "holds", "bytes", "created"], rows)
@@ -108,6 +108,11 @@ def summary(dataset: Dataset) -> str:
     return f"{facts.lines:,} lines, {facts.words:,} words, {facts.distinct_words:,} distinct"
 
 
+def _size(dataset: Dataset) -> str:
+    size = output.size(dataset.bytes)
+    return size if dataset.downloaded else f"{size}, not downloaded yet"
+
+
 def _print_dataset(dataset: Dataset, *, json: bool) -> None:
     if json:
         output.print_json(dataset)
@@ -117,7 +122,7 @@ def _print_dataset(dataset: Dataset, *, json: bool) -> None:
         ("type", dataset.type),
         ("holds", summary(dataset)),
         ("sha256", dataset.sha256),
-        ("bytes", output.size(dataset.bytes)),
+        ("bytes", _size(dataset)),
         ("source", dataset.source or "-"),
         ("licence", dataset.licence or "-"),
         *[(one.role, f"{output.size(one.bytes)} {one.sha256}") for one in dataset.files],
