@@ -28,9 +28,9 @@ WAIT_FOR = timedelta(seconds=30)
 PAGE_BYTES = 16 * 1024
 MEBIBYTE = 1024 * 1024
 VACUUM_PAGES = 512
-RESERVE_BYTES = 64 * MEBIBYTE
-"""Room on the disk of a SQLite file that large data must leave: for the WAL, which cannot give
-space back before it was copied into the file, and for the small writes that clean up."""
+RESERVE_BYTES = (24 * MEBIBYTE, 64 * MEBIBYTE)
+"""Room on the disk of a SQLite file that bytes must leave, small and large ones: for the WAL, which
+cannot give space back before it was copied into the file, and for the writes that clean up."""
 MIGRATION_LOCK = 0x7472_6169_6E79_6172  # "trainyar": one advisory lock per PostgreSQL database
 POSTGRESQL_CONNECTION = {
     "application_name": "trainyard",
@@ -216,7 +216,7 @@ class Database:
                 raise DatabaseReadOnly
 
     def check_room(self, session: Session, size: int) -> None:
-        """Raise StorageFull where `size` more bytes would leave less than the reserve.
+        """Raise StorageFull where `size` more bytes would not leave the reserve.
 
         PostgreSQL keeps a disk of its own, and says by itself when that is full.
         """
@@ -224,7 +224,9 @@ class Database:
             return
         free_pages = session.scalars(sa.text("PRAGMA freelist_count")).one()
         disk = os.statvfs(Path(str(self._url.database)).resolve().parent)
-        if disk.f_bavail * disk.f_frsize + free_pages * PAGE_BYTES < RESERVE_BYTES + size:
+        least, most = RESERVE_BYTES
+        reserve = min(most, max(least, 8 * size))
+        if disk.f_bavail * disk.f_frsize + free_pages * PAGE_BYTES < reserve + size:
             raise StorageFull
 
     def free_pages(self) -> None:

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 2.0
-ROOM_WITHIN = timedelta(seconds=10)
+ROOM_WITHIN = timedelta(seconds=5)
 """So soon room must come: while a server is away nothing else can be done, a full disk is told."""
 
 

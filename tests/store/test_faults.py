@@ -123,7 +123,7 @@ def test_a_full_file_is_a_problem(sqlite_database: Database) -> None:
 def test_nothing_large_is_taken_where_it_would_eat_the_reserve(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.store.engine.RESERVE_BYTES", 2**62)
+    monkeypatch.setattr("service.store.engine.RESERVE_BYTES", (2**62, 2**62))
 
     with pytest.raises(StorageFull):
         blobs.put(sqlite_database, b"bytes")
