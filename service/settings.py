@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.domain.keys import ApiKey, parse_keys
+from service.machine import memory_bytes
 
 MEBIBYTE = 1024**2
 GIBIBYTE = 1024**3
@@ -126,6 +127,12 @@ class Settings(BaseSettings):
     )
     max_queued_jobs: int = Field(
         default=10_000, ge=1, description="Most jobs that may wait in the queue."
+    )
+    job_memory_bytes: int = Field(
+        default_factory=lambda: memory_bytes() * 4 // 5,
+        ge=64 * MEBIBYTE,
+        description="Memory that one training process may take; beyond, its job fails. "
+        "Default: 80 % of the machine's or the container's.",
     )
     prediction_memory_bytes: int = Field(
         default=GIBIBYTE,

@@ -30,5 +30,6 @@ class Work(NamedTuple):
     claim: Claim
     database_url: str
     threads: int
+    memory_bytes: int
     log_level: int
     downloads: Downloads

@@ -22,6 +22,7 @@ from service.store.engine import Database, database_now
 from service.store.errors import DATABASE_TROUBLE, LeaseLost, StorageFull
 from service.store.patience import in_words, patiently
 from service.training.device import available_devices
+from service.worker import memory
 from service.worker.abilities import DATABASE_AWAY, Abilities, Work
 from service.worker.failures import job_error
 from service.worker.orders import Inbox
@@ -40,6 +41,8 @@ def main(work: Work, orders: "Connection[Command | None]") -> None:
     _log_to_stderr(work.log_level)
     inbox = Inbox(orders)
     step_back()
+    if work.claim.spec.training.device == "cpu" or available_devices()[0] == "cpu":
+        memory.limit(work.memory_bytes)  # drivers of accelerators reserve far more than they take
     database = Database.open(work.database_url, pool_size=2)
     try:
         run_job(work, database, inbox.command)
@@ -95,6 +98,7 @@ def step_back() -> None:
 
 def _fail(database: Database, claim: Claim, error: Exception) -> None:
     failure = job_error(error)
+    memory.lift()
 
     def note() -> None:
         with database.begin() as session:

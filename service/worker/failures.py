@@ -8,8 +8,11 @@ from service.store.errors import NothingToServe, StorageFull
 from service.training.failures import TrainingFailed
 
 OUT_OF_MEMORY = (
+    "bad_alloc",
     "can't allocate memory",
+    "can't start new thread",  # there is no memory for its stack
     "cannot allocate memory",
+    "could not create a memory",  # oneDNN
     "not enough memory",
     "out of memory",
 )
@@ -38,7 +41,8 @@ def job_error(error: Exception) -> JobError:
         return JobError(
             code="out_of_memory",
             message="There was not enough memory for this model, these data and this batch size.",
-            hint="Try a smaller batch_size or a smaller model.",
+            hint="Try a smaller batch_size or a smaller model; an operator can raise "
+            "TRAINYARD_JOB_MEMORY_BYTES.",
         )
     return JobError(
         code="training_crashed",

@@ -59,6 +59,7 @@ def run_worker(
             database_url=settings.database_url,
             workers=settings.workers,
             threads=settings.threads,
+            job_memory_bytes=settings.job_memory_bytes,
             lease_for=timedelta(seconds=settings.lease_seconds),
             max_deaths=settings.max_deaths,
             downloads=Downloads(settings.dataset_mirror, settings.max_dataset_bytes),

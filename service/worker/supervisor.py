@@ -44,6 +44,7 @@ class Limits:
     database_url: str
     workers: int
     threads: int
+    job_memory_bytes: int
     lease_for: timedelta
     max_deaths: int
     downloads: Downloads
@@ -151,7 +152,14 @@ class Supervisor:
     def _start(self, claim: Claim) -> None:
         limits = self._limits
         level = logging.getLogger().getEffectiveLevel()
-        work = Work(claim, limits.database_url, limits.threads, level, limits.downloads)
+        work = Work(
+            claim=claim,
+            database_url=limits.database_url,
+            threads=limits.threads,
+            memory_bytes=limits.job_memory_bytes,
+            log_level=level,
+            downloads=limits.downloads,
+        )
         try:
             child = forkserver.start(CHILD_MODULE, "main", work, name=claim.job_id)
         except forkserver.CannotStart as reason:

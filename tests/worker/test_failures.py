@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from service.store.errors import DatasetNotFound, NothingToServe
+from service.store.errors import DatasetNotFound, NothingToServe, StorageFull
 from service.training.failures import DeviceNotAvailable
 from service.worker.failures import job_error
 from service.worker.forkserver import exit_in_words
@@ -18,6 +18,9 @@ from tests.worker.yard import Yard
         (NothingToServe("job_1"), "no_checkpoint"),
         (MemoryError(), "out_of_memory"),
         (torch.OutOfMemoryError(), "out_of_memory"),
+        (RuntimeError("could not create a memory object"), "out_of_memory"),
+        (RuntimeError("std::bad_alloc"), "out_of_memory"),
+        (StorageFull(), "storage_full"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "training_crashed"),
     ],
