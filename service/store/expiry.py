@@ -4,7 +4,7 @@ Any worker does it, also one that could not run the job itself, and any client t
 nothing stays `running` because nobody fits.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +19,11 @@ from service.store.tables import CLAIMABLE, RUNNING, JobRow
 MAX_RECLAIMS = 10
 """A job whose worker vanished so often in a row, without a checkpoint, fails."""
 
+LONGEST_LEASE = timedelta(hours=1)
+"""What TRAINYARD_LEASE_SECONDS allows at most."""
+CLOCK_STEP = timedelta(minutes=1)
+"""So far a clock may be put right without a lease seeming to last too long."""
+
 WORKER_LOST = JobError(
     code="worker_lost",
     message=f"The worker was lost {MAX_RECLAIMS} times in a row without a new checkpoint.",
@@ -27,8 +32,14 @@ WORKER_LOST = JobError(
 
 
 def expired(now: datetime) -> sa.ColumnElement[bool]:
-    """Say which jobs are held by nobody although they are `running`."""
-    return sa.and_(CLAIMABLE, RUNNING, JobRow.lease_expires_at < moment(now))
+    """Say which jobs are held by nobody although they are `running`.
+
+    A lease that lasts longer than any may was measured before the clock was set back, and its
+    holder has not kept it since: who knows for how long nobody could take the job.
+    """
+    impossible = JobRow.lease_expires_at > moment(now + LONGEST_LEASE + CLOCK_STEP)
+    over = sa.or_(JobRow.lease_expires_at < moment(now), impossible)
+    return sa.and_(CLAIMABLE, RUNNING, over)
 
 
 def settle_expired(session: Session, *, job_id: str | None = None, now: datetime) -> None:
