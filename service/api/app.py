@@ -20,6 +20,7 @@ from service.api import (
 )
 from service.api.access import AccessLog
 from service.api.doors import Doors
+from service.api.draining import CutOffAnswers
 from service.api.limits import BodyLimits, Gate, refuse_when_full
 from service.api.parts import Parts
 from service.api.queries import refuse_unknown_parameters
@@ -155,5 +156,6 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             expose_headers=CORS_ANSWER_HEADERS,
             max_age=600,
         )
+    app.add_middleware(CutOffAnswers)
     app.add_middleware(AccessLog)
     app.add_middleware(RequestIds)

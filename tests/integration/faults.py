@@ -136,7 +136,9 @@ def assert_whole(database: Database, job: Job) -> None:
     epochs = list(range(1, (job.progress.epochs or 0) + 1))
     assert series["val_loss"].epoch == epochs
     kept = [each.data["step"] for each in noted if each.data.get("kind") == "latest"]
-    assert kept == series["val_loss"].step == sorted(set(series["val_loss"].step))
+    assert series["val_loss"].step == sorted(set(series["val_loss"].step))
+    assert set(kept) >= set(series["val_loss"].step)  # and one more where it was drained
+    assert len(kept) < len(series["val_loss"].step) + job.attempt
     assert series["train_loss"].step == sorted(set(series["train_loss"].step))
 
 
