@@ -63,8 +63,10 @@ def run_job(work: Work, database: Database, command: Callable[[], Command | None
         logger.exception("%s: no room for what it stores", claim.job_id)
         _fail(database, claim, error)
     except DATABASE_TROUBLE as trouble:
-        # Between the recorder's writes, which wait: at the start, or at the very end.
+        # Not in the recorder, which waits and goes on: at the start, or at the very end. Waiting
+        # here keeps the next attempt from meeting the same outage, again and again.
         logger.warning("%s: the database fails (%s)", claim.job_id, in_words(trouble))
+        patiently(lambda: _look_at(database))
         sys.exit(DATABASE_AWAY)
     except SQLAlchemyError:
         logger.exception("%s: the database refused", claim.job_id)
@@ -94,6 +96,12 @@ def step_back() -> None:
         Path("/proc/self/autogroup").write_text(str(LOWEST_PRIORITY), encoding="ascii")
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(FIRST_VICTIM, encoding="ascii")
+
+
+def _look_at(database: Database) -> None:
+    database.check_writable()
+    with database.read() as session:
+        database_now(session)
 
 
 def _fail(database: Database, claim: Claim, error: Exception) -> None:
