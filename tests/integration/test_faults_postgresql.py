@@ -30,7 +30,7 @@ LONG = {
     "model": "long",
     "dataset": "eating",
     "architecture": {"type": "rnn", "hidden_size": 16},
-    "training": {"epochs": 25, "batch_size": 8},
+    "training": {"epochs": 8, "batch_size": 8},
 }
 
 
@@ -127,6 +127,7 @@ def test_a_service_that_ends_or_starts_in_an_outage_does_it_in_order(
         assert_whole(database, ended)
 
 
+@pytest.mark.slow
 def test_a_start_waits_for_a_database_that_comes_up(
     postgresql: StoppablePostgresql, tmp_path: Path
 ) -> None:
@@ -142,6 +143,7 @@ def test_a_start_waits_for_a_database_that_comes_up(
     assert os.waitpid(child, 0)[1] == 0
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_no_writes_is_not_ready_but_answers(
     postgresql: StoppablePostgresql, tmp_path: Path
 ) -> None:

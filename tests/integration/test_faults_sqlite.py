@@ -36,7 +36,7 @@ LONG = {
     "model": "long",
     "dataset": "eating",
     "architecture": {"type": "rnn", "hidden_size": 16},
-    "training": {"epochs": 12, "batch_size": 8},
+    "training": {"epochs": 6, "batch_size": 8},
 }
 LARGE = {
     "dataset": "digits",

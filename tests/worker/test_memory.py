@@ -23,7 +23,7 @@ def peak_bytes(pid: int) -> int:
 
 def test_a_job_that_takes_too_much_fails_and_the_others_live(yard: Yard) -> None:
     worker = yard.start_worker(workers=2, job_memory_bytes=200 * MEBIBYTE)
-    modest = yard.accept(max_steps=2000)
+    modest = yard.accept(max_steps=500)
     yard.wait_for_checkpoint(modest)
 
     greedy = yard.accept(hidden_size=4096)
