@@ -5,6 +5,7 @@ A waiting request holds neither a thread nor a connection.
 
 import asyncio
 from collections import defaultdict
+from contextvars import Context
 from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
@@ -47,7 +48,8 @@ class Waiter:
         if self._closed:
             waiting.changed.set()
         if self._poller is None or self._poller.done():
-            self._poller = asyncio.create_task(self._poll())
+            # For all who wait, hence without the deadline of the request that happens to come first.
+            self._poller = asyncio.create_task(self._poll(), context=Context())
         try:
             await asyncio.wait_for(waiting.changed.wait(), timeout=seconds)
         except TimeoutError:

@@ -1,9 +1,13 @@
 """Waiting for jobs: many waiters, one poller, on both databases."""
 
 import asyncio
+import gc
+
+import pytest
 
 from service.api.waiting import Waiter
 from service.store import jobs as job_store
+from service.store.deadline import begin_within
 from service.store.engine import Database
 from tests.builders import NOON, a_queued_job
 
@@ -44,6 +48,20 @@ def test_a_service_that_ends_lets_everybody_go(database: Database) -> None:
 
 def test_a_job_that_is_gone_is_a_change(database: Database) -> None:
     asyncio.run(Waiter(database).wait_for_change("job_gone", "queued", seconds=60))
+
+
+def test_waiting_outlives_the_time_by_which_its_request_had_to_begin(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = a_queued_job(database)
+
+    async def wait() -> None:
+        begin_within(0)
+        await Waiter(database).wait_for_change(job.id, "queued", seconds=1)
+
+    asyncio.run(wait())
+    gc.collect()  # a poller that failed is told of when it goes
+    assert caplog.text == ""
 
 
 def cancel(database: Database, job_id: str) -> None:
