@@ -48,7 +48,7 @@ class Waiter:
         if self._closed:
             waiting.changed.set()
         if self._poller is None or self._poller.done():
-            # For all who wait, hence without the deadline of the request that happens to come first.
+            # It serves all: the deadline of the request that came first is not its own.
             self._poller = asyncio.create_task(self._poll(), context=Context())
         try:
             await asyncio.wait_for(waiting.changed.wait(), timeout=seconds)
