@@ -85,6 +85,7 @@ def create_app(
         openapi_tags=[{"name": name, "description": said} for name, said in TAGS.items()],
         docs_url=None,  # a page of our own, whose scripts need no network
         redoc_url=None,
+        generate_unique_id_function=openapi.operation_id,
         redirect_slashes=False,  # /v1/jobs/$JOB without a JOB shall be no list
     )
     app.state.parts = Parts(

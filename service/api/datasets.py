@@ -48,8 +48,9 @@ _FORM_SCHEMA = {
     "schema": {
         "type": "object",
         "required": ["spec"],
+        "additionalProperties": False,
         "properties": {
-            "spec": {"$ref": "#/components/schemas/DatasetSpec"},
+            "spec": {"$ref": "#/components/schemas/UploadSpec"},
             "file": {"type": "string", "format": "binary", "description": "The text."},
             "images": {"type": "string", "format": "binary", "description": "IDX, plain or gzip."},
             "labels": {"type": "string", "format": "binary"},
@@ -57,6 +58,7 @@ _FORM_SCHEMA = {
             "test_labels": {"type": "string", "format": "binary"},
         },
     },
+    "encoding": {"spec": {"contentType": "application/json"}},
     "examples": {
         "text": {
             "value": {"spec": '{"name": "nature", "type": "text"}', "file": "the sun is warm"}
@@ -73,7 +75,7 @@ _BODY = takes(
 )
 
 
-class DatasetSpec(RootModel[DatasetUploadSpec]):
+class UploadSpec(RootModel[DatasetUploadSpec]):
     """The part `spec` of an upload."""
 
 
@@ -99,7 +101,7 @@ async def _upload(request: Request) -> Upload:
     if media_type != FORM:
         raise unsupported(FORM, "application/json")
     form = await read_form(request, max_parts=MAX_PARTS)
-    spec = validation.parse(DatasetSpec, await _spec_part(form)).root
+    spec = validation.parse(UploadSpec, await _spec_part(form)).root
     return Upload(spec, _files(form))
 
 

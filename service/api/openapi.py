@@ -1,16 +1,19 @@
 """The OpenAPI document: FastAPI's own, with the bodies that this service reads by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, JsonValue
 from pydantic.json_schema import models_json_schema
 
-from service.api.datasets import DatasetSpec
-from service.api.problems import MEDIA_TYPE, ProblemDetails
+from service.api.datasets import UploadSpec
+from service.api.links import add_links
+from service.api.problems import ProblemDetails, problem_responses
 from service.catalogue import Catalogue
 from service.domain.datasets import TextDatasetBody
 from service.domain.predictions import PredictRequest
@@ -28,6 +31,11 @@ def install(app: FastAPI, catalogue: Catalogue) -> None:
     app.openapi = document
 
 
+def operation_id(route: APIRoute) -> str:
+    """Name an operation as its function: links and generated clients use the names."""
+    return route.name
+
+
 def _document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
     found = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
@@ -35,7 +43,7 @@ def _document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
     models: list[type[BaseModel]] = [
         catalogue.job_request,
         TextDatasetBody,
-        DatasetSpec,
+        UploadSpec,
         PredictRequest,
         ProblemDetails,
     ]
@@ -47,6 +55,7 @@ def _document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
         known.setdefault(name, schema)
     _show_examples(found, catalogue.examples())
     _document_the_edges(found)
+    add_links(found)
     return found
 
 
@@ -59,15 +68,32 @@ def _show_examples(found: dict[str, Any], examples: Mapping[str, dict[str, JsonV
 
 
 def _document_the_edges(found: dict[str, Any]) -> None:
-    """Any path may turn a request away at the door, be too busy, or fail: always as a problem."""
-    schema = {"$ref": REFERENCE.format(model=ProblemDetails.__name__)}
-    content = {MEDIA_TYPE: {"schema": schema}}
-    for path in found["paths"].values():
-        for operation in path.values():
+    """Add what any path of its kind may answer, whatever it does: always a problem."""
+    for path, operations in found["paths"].items():
+        for operation in operations.values():
             responses = operation["responses"]
-            if "422" in responses:  # instead of the framework's own
-                responses["422"] = {"description": "Wrong fields", "content": content}
-            responses.setdefault("403", {"description": "Forbidden", "content": content})
-            responses.setdefault("default", {"description": "Any problem", "content": content})
+            if "422" in responses:  # the framework's own, where a path documents none
+                responses.pop("422")
+                responses.update(_problems(422))
+            for status, response in _problems(*_edges(path, operation)).items():
+                responses.setdefault(status, response)
+            responses["default"] = {**_problems(500)["500"], "description": "Any problem"}
     for unused in ("HTTPValidationError", "ValidationError"):
         found["components"]["schemas"].pop(unused, None)
+
+
+def _edges(path: str, operation: dict[str, Any]) -> Iterator[int]:
+    """Name the statuses that come from around a path: doors, limits, a busy database."""
+    yield HTTPStatus.FORBIDDEN
+    if "security" in operation:
+        yield HTTPStatus.UNAUTHORIZED
+    if path.startswith("/v1/"):
+        yield HTTPStatus.BAD_REQUEST  # a query parameter that is not documented
+        yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        yield HTTPStatus.SERVICE_UNAVAILABLE
+    if "requestBody" in operation:
+        yield HTTPStatus.REQUEST_TIMEOUT
+
+
+def _problems(*statuses: int) -> dict[str, Any]:
+    return {str(int(status)): each for status, each in problem_responses(*statuses).items()}

@@ -39,16 +39,20 @@ def check_name(name: str) -> str:
     return name
 
 
-Text = Annotated[str, AfterValidator(clean)]
+_NO_NUL = Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})
+_IS_NAME = Field(  # the rule of `check_name`, in the regular expressions of JSON Schema (ECMA-262)
+    examples=["eating"],
+    description="Letters, digits, '_', '.', '-'; Unicode; 1 to 100.",
+    json_schema_extra={
+        "pattern": r"^(?!job_|ckpt_|mdl_|ds_)[\p{L}\p{N}][\p{L}\p{N}_.-]{0,99}$",
+    },
+)
+
+Text = Annotated[str, _NO_NUL, AfterValidator(clean)]
 """A string in NFC without NUL and lone surrogates."""
 
-ShortText = Annotated[str, StringConstraints(max_length=512), AfterValidator(clean)]
+ShortText = Annotated[str, StringConstraints(max_length=512), _NO_NUL, AfterValidator(clean)]
 """A `Text` of at most 512 characters: labels, identifiers of the client, metadata."""
 
-Name = Annotated[
-    str,
-    Field(examples=["eating"], description="Letters, digits, '_', '.', '-'; Unicode; 1 to 100."),
-    AfterValidator(clean),
-    AfterValidator(check_name),
-]
+Name = Annotated[str, _IS_NAME, AfterValidator(clean), AfterValidator(check_name)]
 """What a model or a dataset is called."""

@@ -78,6 +78,23 @@ def test_errors_are_documented_as_problems(document: dict[str, Any]) -> None:
                 assert list(response["content"]) == ["application/problem+json"], (name, status)
 
 
+def test_links_lead_to_parameters_of_operations(document: dict[str, Any]) -> None:
+    named = {operation["operationId"]: operation for _, operation in operations(document)}
+    assert len(named) == len([*operations(document)])
+    for name, operation in operations(document):
+        for response in operation["responses"].values():
+            for link in response.get("links", {}).values():
+                wanted = {each["name"] for each in named[link["operationId"]]["parameters"]}
+                assert set(link["parameters"]) <= wanted, name
+
+
+def test_the_spec_of_an_upload_is_documented_as_what_is_taken(document: dict[str, Any]) -> None:
+    form = document["paths"]["/v1/datasets"]["post"]["requestBody"]["content"]
+    reference = form["multipart/form-data"]["schema"]["properties"]["spec"]["$ref"]
+    spec = document["components"]["schemas"][reference.rpartition("/")[2]]
+    assert set(spec["discriminator"]["mapping"]) == {"text", "idx"}
+
+
 def test_all_references_lead_somewhere(document: dict[str, Any]) -> None:
     references = set(find_references(document))
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}

@@ -16,8 +16,10 @@ from service.client import Client
 
 
 @contextmanager
-def running(database_url: str, folder: Path, **settings: str) -> Generator[str]:
-    """Run `trainyard up` on a free port; give its URL; end it as an operator does."""
+def running(
+    database_url: str, folder: Path, *, command: str = "up", **settings: str
+) -> Generator[str]:
+    """Run `trainyard up`, or another, on a free port; give its URL; end it as an operator does."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("TRAINYARD_")
     }
@@ -25,7 +27,7 @@ def running(database_url: str, folder: Path, **settings: str) -> Generator[str]:
     with (
         (folder / "service.log").open("ab") as log,
         subprocess.Popen(
-            [sys.executable, "-m", "service", "up", "--port", "0"],
+            [sys.executable, "-m", "service", command, "--port", "0"],
             cwd=folder,
             env=environment,
             stdout=subprocess.PIPE,
@@ -45,6 +47,16 @@ def running(database_url: str, folder: Path, **settings: str) -> Generator[str]:
         assert process.wait(timeout=60) == 0
 
 
+@contextmanager
+def new_postgresql(server_url: str, name: str) -> Generator[str]:
+    """Make an empty database; give its URL; drop it at the end."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+    yield sa.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
 @pytest.fixture(scope="session")
 def sqlite_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service on a SQLite file."""
@@ -59,13 +71,8 @@ def postgresql_service(
 ) -> Iterator[str]:
     """A service on PostgreSQL."""
     folder = tmp_path_factory.mktemp("postgresql-service")
-    with psycopg.connect(postgresql_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE service")
-    database = sa.make_url(postgresql_url).set(database="service")
-    with running(database.render_as_string(hide_password=False), folder) as url:
-        yield url
-    with psycopg.connect(postgresql_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE service WITH (FORCE)")
+    with new_postgresql(postgresql_url, "service") as url, running(url, folder) as service:
+        yield service
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
