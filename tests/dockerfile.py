@@ -50,7 +50,7 @@ def read_stages(file: Path) -> list[Stage]:
     for instruction in _instructions(file.read_text(encoding="utf-8")):
         if instruction.name == "FROM":
             base, *named = instruction.words
-            stages.append(Stage(named[1] if named else "", base, []))
+            stages.append(Stage(named[1] if named else str(len(stages)), base, []))
         elif stages:
             stages[-1].instructions.append(instruction)
     return stages
