@@ -15,9 +15,11 @@ from ruamel.yaml import YAML
 
 from service.cli.server import GRACE_SECONDS
 from service.settings import Settings
+from service.store import jobs as job_store
 from service.store import migrate
 from service.store.engine import Database
 from service.worker.main import DRAIN_FOR
+from tests.builders import a_queued_job
 from tests.dockerfile import is_ignored, read_ignored, read_stages
 
 ROOT = Path(__file__).parent.parent
@@ -26,6 +28,8 @@ IGNORED = read_ignored(ROOT / ".dockerignore")
 COMPOSE: Any = YAML(typ="safe", pure=True).load(ROOT / "docker-compose.yml")  # pyright: ignore[reportUnknownMemberType]
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 EVERY_SIGN = "p@ss:/w%rd #?'"
+DEPLOY = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+INCREMENTAL = 2  # as SQLite numbers it
 OURS = ["migrate", "api", "worker"]
 COPIED = [
     source
@@ -136,6 +140,29 @@ def test_migrations_are_over_before_anything_asks_for_them() -> None:
         assert needed == "service_completed_successfully"
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
     assert SERVICES["migrate"]["restart"] == "no"
+
+
+def test_the_guide_knows_the_services_of_compose() -> None:
+    commands = re.findall(r"docker compose (?:logs --follow|stop|exec -T) (.+)", DEPLOY)
+    named = {word for words in commands for word in words.split() if word in SERVICES}
+    assert len(commands) == 4
+    assert named == {"api", "worker", "postgres"}
+
+
+def test_the_backup_of_the_guide_is_whole_though_the_service_writes(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    job = a_queued_job(sqlite_database)
+    (script,) = re.findall(r'python -c "(.*VACUUM INTO.*)"', DEPLOY)
+    subprocess.run(["bash", "-c", f'{sys.executable} -c "{script}"'], cwd=tmp_path, check=True)
+
+    copy = Database.open(f"sqlite:///{tmp_path / 'backup.db'}")
+    migrate.upgrade(copy)
+    with copy.read() as session:
+        assert job_store.get_job(session, job.id).id == job.id
+        assert session.scalars(sa.text("PRAGMA auto_vacuum")).one() == INCREMENTAL
+        assert session.scalars(sa.text("PRAGMA journal_mode")).one() == "wal"
+    copy.dispose()
 
 
 def test_a_database_url_without_password_takes_it_from_pgpassword(

@@ -1,6 +1,7 @@
 """What exists is documented: a setting, an architecture or a link that is missing fails here."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,13 @@ def test_every_link_to_a_file_leads_somewhere(guide: Path) -> None:
     targets = re.findall(r"\]\((?!http)([^)#]+)", guide.read_text(encoding="utf-8"))
     missing = [target for target in targets if not (guide.parent / target).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.name)
+def test_every_command_of_a_guide_is_one_that_a_shell_can_read(guide: Path) -> None:
+    text = guide.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    subprocess.run(["bash", "-n"], input="".join(blocks), text=True, check=True)
 
 
 def test_a_korean_guide_has_the_code_and_the_tables_of_the_english_one() -> None:
