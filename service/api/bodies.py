@@ -7,6 +7,7 @@ nesting without end. Here the validator reads the bytes.
 from typing import Any, TypeVar
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
@@ -18,6 +19,10 @@ from service.domain import validation
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 FORM = "multipart/form-data"
+AT_ONCE_BYTES = 64 * 1024
+"""Bodies up to this size are parsed at once; longer ones in a thread: megabytes take a second, and
+nobody else would be answered meanwhile."""
+
 _MAX_FIELD_BYTES = 1 << 20
 
 
@@ -37,6 +42,8 @@ async def read_json(request: Request, model: type[ModelT]) -> ModelT:
         raise unsupported("application/json")
     body = await request.body()
     begin_to_wait()
+    if len(body) > AT_ONCE_BYTES:
+        return await run_in_threadpool(validation.parse, model, body)
     return validation.parse(model, body)
 
 

@@ -5,7 +5,7 @@ fields are refused. What goes out is frozen data.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
 
@@ -16,6 +16,9 @@ class Incoming(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, allow_inf_nan=False, validate_default=True
     )
+
+    free_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that take JSON of any kind and size: of what is in them, nothing is validated here."""
 
 
 class Outgoing(BaseModel):

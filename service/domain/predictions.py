@@ -15,6 +15,8 @@ Input = JsonValue | bytes
 class PredictRequest(Incoming):
     """The JSON body of `/predict`; what an input looks like depends on the model's task."""
 
+    free_fields = frozenset({"inputs"})
+
     inputs: Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_INPUTS)] = Field(
         description="Texts; or images: rows of pixels 0…255, or {'b64': a PNG or JPEG}."
     )

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -19,7 +20,13 @@ from service.domain.schema_walk import known_fields, known_tags
 ModelT = TypeVar("ModelT", bound=BaseModel)
 Location = tuple[str | int, ...]
 
+MAX_MEMBERS = 20_000
+"""Fields and items that a body may have altogether, but in fields of `free_fields`: a wrong one
+costs a kilobyte and the time to explain it, and millions fit into a body."""
+
 _MAX_ERRORS = 100
+_MAX_EXPLAINED = 1000
+_MAX_POINTER = 300
 _POSITION = re.compile(r" at line (\d+) column (\d+)$")
 _EXPONENT = re.compile(rb"[eE]\+?\d{3}")
 _LONG_IN_TENTHS = re.compile(rb"\d{29}")
@@ -79,8 +86,9 @@ def parse(model: type[ModelT], raw: bytes) -> ModelT:
         body: object = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
         raise _unreadable(raw, str(error)) from None
-    if _may_be_huge(raw) and (found := dict(_forbidden(body, ()))):
+    if _may_be_huge(raw) and (found := _first(_forbidden(body))):
         raise invalid_fields(found)
+    _refuse_crowds(model, body)
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
@@ -108,10 +116,10 @@ def to_invalid(
     are answered with the nearest known name.
     """
     found: dict[str, str] = {}
-    for wrong in error.errors(include_url=False):
+    for wrong in error.errors(include_url=False)[:_MAX_EXPLAINED]:
         path = strip_tags(wrong["loc"], body, wrong["input"], missing=wrong["type"] == "missing")
         path, detail = _explain(wrong, path, body, model)
-        found.setdefault(prefix + _printable(pointer_to(path)), detail)
+        found.setdefault(prefix + _pointer(path), detail)
     return invalid_fields(found)
 
 
@@ -124,7 +132,8 @@ def invalid_fields(found: dict[str, str]) -> Invalid:
     else:
         names = ", ".join(error.pointer or "the body" for error in errors[:5])
         more = ", …" if len(errors) > 5 else ""
-        summary = f"{len(errors)} fields are wrong: {names}{more}. `errors` says what each needs."
+        count = f"{len(errors)}" if len(errors) < _MAX_EXPLAINED else "Very many"
+        summary = f"{count} fields are wrong: {names}{more}. `errors` says what each needs."
     return Invalid(summary, errors=errors[:_MAX_ERRORS])
 
 
@@ -247,7 +256,7 @@ def _unreadable(raw: bytes, reason: str) -> MalformedJson | Invalid:
         body = json.loads(raw)  # takes NaN and lone surrogates, so that they can be pointed at
     except (ValueError, RecursionError):
         body = None
-    found = dict(_forbidden(body, ()))
+    found = _first(_forbidden(body))
     if found:
         return invalid_fields(found)
     position = _POSITION.search(reason)
@@ -255,23 +264,71 @@ def _unreadable(raw: bytes, reason: str) -> MalformedJson | Invalid:
     return MalformedJson(_POSITION.sub("", reason), line=line, column=column)
 
 
-def _forbidden(value: Any, path: Location) -> Iterator[tuple[str, str]]:
-    if isinstance(value, float) and not math.isfinite(value):
-        yield _printable(pointer_to(path)), "must be a finite number, not NaN or infinity"
-    elif isinstance(value, str) and value != _printable(value):
-        yield (
-            _printable(pointer_to(path)),
-            "holds a lone surrogate, which is no character; send valid Unicode",
-        )
-    elif isinstance(value, dict):
-        members = cast("dict[str, JsonValue]", value)
-        for key, member in members.items():
-            yield from _forbidden(key, (*path, key))
-            yield from _forbidden(member, (*path, key))
-    elif isinstance(value, list):
-        items = cast("list[JsonValue]", value)
-        for index, item in enumerate(items):
-            yield from _forbidden(item, (*path, index))
+def _forbidden(body: Any) -> Iterator[tuple[str, str]]:
+    """Find numbers and strings that no field may hold. No recursion: a body is deeper than that."""
+    unread: list[Iterator[tuple[Location, Any]]] = [iter([((), body)])]
+    while unread:
+        place = next(unread[-1], None)
+        if place is None:
+            unread.pop()
+            continue
+        path, value = place
+        if isinstance(value, float) and not math.isfinite(value):
+            yield _pointer(path), "must be a finite number, not NaN or infinity"
+        elif isinstance(value, str) and value != _printable(value):
+            detail = "holds a lone surrogate, which is no character; send valid Unicode"
+            yield _pointer(path), detail
+        elif isinstance(value, dict | list):
+            unread.append(_inside(value, path))
+
+
+def _first(found: Iterator[tuple[str, str]]) -> dict[str, str]:
+    return dict(islice(found, _MAX_EXPLAINED))
+
+
+def _inside(value: Any, path: Location) -> Iterator[tuple[Location, Any]]:
+    """Go through an object, its keys too, or a list."""
+    if isinstance(value, dict):
+        for key, member in cast("dict[str, JsonValue]", value).items():
+            yield (*path, key), key
+            yield (*path, key), member
+    else:
+        for index, item in enumerate(value):
+            yield (*path, index), item
+
+
+def _refuse_crowds(model: type[BaseModel], body: object) -> None:
+    """Raise Invalid for a body with more members than a validator should be given."""
+    free: frozenset[str] = getattr(model, "free_fields", frozenset[str]())
+    members = cast("dict[str, JsonValue]", body) if isinstance(body, dict) else {"": body}
+    count = len(members)
+    pointer = ""
+    for name, member in members.items():
+        if count > MAX_MEMBERS:
+            break
+        if name not in free:
+            count += _members(member, at_most=MAX_MEMBERS)
+            pointer = _pointer((name,)) if members is body else ""
+    if count > MAX_MEMBERS:
+        raise invalid_fields({pointer: f"has too many members; a body has at most {MAX_MEMBERS:,}"})
+
+
+def _members(value: object, *, at_most: int) -> int:
+    """Count what is in `value`, at any depth, until it is more than `at_most`."""
+    left: list[Any] = [value]
+    count = 0
+    while left and count <= at_most:
+        inner: Any = left.pop()
+        if isinstance(inner, dict | list):
+            count += len(cast("list[Any]", inner))
+            left += cast("dict[str, Any]", inner).values() if isinstance(inner, dict) else inner
+    return count
+
+
+def _pointer(path: Location) -> str:
+    """Write a pointer for an answer; one that is endless, because the input is, is cut."""
+    pointer = _printable(pointer_to(path))
+    return pointer if len(pointer) <= _MAX_POINTER else f"{pointer[:_MAX_POINTER]}…"
 
 
 def _printable(text: str) -> str:

@@ -155,3 +155,31 @@ def test_every_pointer_leads_into_the_body_or_to_what_is_missing(body: JsonValue
         path = tuple(int(part) if part.isdigit() else part for part in error.pointer.split("/")[1:])
         required = "required" in error.detail
         assert strip_tags(path, body, missing=required) == path
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b'{"inputs": ["a"], ' + b",".join(b'"%d": 1' % n for n in range(20_000)) + b"}", ""),
+        (b'{"inputs": ["a"], "top_k": [[' + b"0," * 20_000 + b"0]]}", "/top_k"),
+        (b"[" + b"0," * 20_000 + b"0]", ""),
+    ],
+)
+def test_a_crowd_of_members_is_one_error_and_not_thousands(body: bytes, pointer: str) -> None:
+    assert errors_of(PredictRequest, body).keys() == {pointer}
+
+
+def test_inputs_may_hold_as_many_numbers_as_they_like() -> None:
+    pixels = b"[" + b"0," * 30_000 + b"0]"
+    assert parse(PredictRequest, b'{"inputs": [' + pixels + b"]}").inputs
+
+
+def test_a_pointer_is_cut_before_it_repeats_megabytes() -> None:
+    [pointer] = errors_of(PredictRequest, b'{"inputs": ["a"], "' + b"k" * 100_000 + b'": 1}')
+    assert len(pointer) < 400
+
+
+def test_not_finite_numbers_are_found_however_deep_they_lie() -> None:
+    deep = b"[" * 500 + b"NaN" + b"]" * 500
+    [detail] = errors_of(PredictRequest, b'{"inputs": ' + deep + b"}").values()
+    assert "finite" in detail
