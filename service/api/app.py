@@ -2,9 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from service.api import (
     components,
@@ -19,11 +17,12 @@ from service.api import (
     system,
 )
 from service.api.access import AccessLog
-from service.api.doors import Doors
+from service.api.doors import Doors, Origins
 from service.api.draining import CutOffAnswers
 from service.api.limits import BodyLimits, Gate, refuse_when_full
 from service.api.parts import Parts
 from service.api.queries import refuse_unknown_parameters
+from service.api.readiness import Probe
 from service.api.request_ids import RequestIds
 from service.api.scopes import requires
 from service.api.waiting import Waiter
@@ -95,7 +94,7 @@ def create_app(
         predictor=predictor,
         waiter=Waiter(database),
         uploads=Gate(MAX_UPLOADS),
-        probing=CapacityLimiter(2),
+        probe=Probe(database),
     )
     for part in _parts(settings):
         app.include_router(
@@ -150,7 +149,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     )
     if settings.origins:
         app.add_middleware(
-            CORSMiddleware,
+            Origins,
             allow_origins=settings.origins,
             allow_methods=["*"],
             allow_headers=CORS_REQUEST_HEADERS,

@@ -8,7 +8,9 @@ browser tells on both, the first by Origin and Sec-Fetch-Site, the second by Hos
 from collections.abc import Collection, Sequence
 from urllib.parse import urlsplit
 
-from fastapi import Request
+from fastapi import Request, Response
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.problems import Forbidden, Unauthorized, render
@@ -88,6 +90,20 @@ class Doors:
         if headers.get("sec-fetch-site") == "cross-site":
             return ForeignOrigin()
         return None
+
+
+class Origins(CORSMiddleware):
+    """CORS (Fetch standard, section 3.2) whose refusals are problems, and not plain text."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer what a browser asks before it sends a request for a page."""
+        answer = super().preflight_response(request_headers)
+        return answer if answer.status_code == 200 else _Refused()
+
+
+class _Refused(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await render(Request(scope), ForeignOrigin())(scope, receive, send)
 
 
 def key_of(scope: Scope) -> ApiKey | None:

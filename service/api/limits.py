@@ -1,6 +1,7 @@
 """What bounds a request: the bytes of its body, the time it may take to arrive, free threads."""
 
 import asyncio
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -15,6 +16,9 @@ from service.store.deadline import begin_within
 
 PIECE_SECONDS = 30.0
 """How long the next piece of a body may take to arrive."""
+
+SLOWEST_BYTES_PER_SECOND = 10_000
+"""Who sends a body more slowly than this, after the first piece's time, holds a place for ever."""
 
 MAX_WAITING = 1000
 """Requests that may wait for a thread."""
@@ -70,16 +74,21 @@ class BodyLimits:
             await self._app(scope, receive, send)
             return
         replaced = complete = False
+        received = 0
+        started = time.monotonic()
 
         async def receive_in_time() -> Message:
-            nonlocal complete
+            nonlocal complete, received
             if complete:  # what comes now is the end of the connection, at any time
                 return await receive()
+            earned = self.piece_seconds + received / SLOWEST_BYTES_PER_SECOND
+            left = started + earned - time.monotonic()
             try:
-                async with asyncio.timeout(self.piece_seconds):
+                async with asyncio.timeout(min(left, self.piece_seconds)):
                     message = await receive()
             except TimeoutError:
                 raise TooSlow from None
+            received += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             return message
 

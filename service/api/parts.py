@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI, Path, Query, Request
 
 from service.api.limits import Gate
+from service.api.readiness import Probe
 from service.api.waiting import Waiter
 from service.catalogue import Catalogue
 from service.domain.text import ShortText
@@ -25,7 +25,7 @@ class Parts:
     predictor: Predictor
     waiter: Waiter
     uploads: Gate
-    probing: CapacityLimiter
+    probe: Probe
 
 
 def parts_of(app: FastAPI) -> Parts:

@@ -16,6 +16,7 @@ from service.api.bodies import (
     takes,
     unsupported,
 )
+from service.api.limits import begin_to_wait
 from service.api.parts import ModelPath, parts_of
 from service.api.problems import problem_responses, refuse
 from service.domain.predictions import MAX_INPUTS, Input, PredictRequest, PredictResponse
@@ -66,7 +67,9 @@ async def _asked(request: Request, top_k: int) -> Asked:
         small = plain and len(await request.body()) <= SMALL_BYTES
         return Asked(body.inputs, body.top_k, body.special_tokens, small)
     if media_type in IMAGE_TYPES:
-        return Asked([await request.body()], top_k, special_tokens=False, small=False)
+        picture = await request.body()
+        begin_to_wait()
+        return Asked([picture], top_k, special_tokens=False, small=False)
     if media_type == FORM:
         return Asked(await _pictures(request), top_k, special_tokens=False, small=False)
     raise unsupported("application/json", *IMAGE_TYPES, FORM)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, JsonValue
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from service.api.methods import allowed_methods
 from service.api.request_ids import HEADER, request_id_of
@@ -132,6 +133,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_wrong_parameters)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -215,6 +217,11 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = allowed_methods(request, headers.get("Allow", ""))
     return _answer(request, status, code=code, title=status.phrase, detail=detail, headers=headers)
+
+
+def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    """Answer nobody: the client left in the middle of its body, which is no mistake of ours."""
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
 def _on_bug(request: Request, error: Exception) -> Response:

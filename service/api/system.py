@@ -1,44 +1,30 @@
 """Is it alive, is it ready, and what is it: `/livez`, `/readyz`, `/v1/system`."""
 
 import platform
-from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Literal
 
-from anyio import to_thread
 from fastapi import APIRouter, Response
 from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from service.api.parts import Parts, PartsOf
 from service.api.problems import problem_responses
+from service.api.readiness import Readiness
 from service.domain.base import Outgoing
-from service.domain.problems import Problem
 from service.domain.system import DatabaseFacts
 from service.domain.workers import Worker
-from service.store import migrate
 from service.store import workers as worker_store
-from service.store.engine import Database, database_now
 from service.store.system import database_facts
 
 router = APIRouter(tags=["system"])
 probes = APIRouter(tags=["system"])
-FRESH = timedelta(seconds=30)
 
 
 class Alive(Outgoing):
     """The process answers."""
 
     status: Literal["alive"] = "alive"
-
-
-class Readiness(Outgoing):
-    """Whether requests can be served; workers are only told of."""
-
-    status: Literal["ready", "not_ready"]
-    reason: str | None
-    workers_fresh: int
-    workers_stale: int
 
 
 class Limits(Outgoing):
@@ -81,7 +67,7 @@ async def livez() -> Alive:
 )
 async def readyz(parts: PartsOf, response: Response) -> Readiness:
     """Say whether the database answers and is migrated. Workers may be away: predictions work."""
-    readiness = await to_thread.run_sync(_readiness, parts.database, limiter=parts.probing)
+    readiness = await parts.probe.look()
     if readiness.status != "ready":
         response.status_code = 503
     return readiness
@@ -114,30 +100,6 @@ def system(parts: PartsOf) -> SystemInfo:
 def _best_device(workers: list[Worker]) -> str | None:
     offered = {device for worker in workers for device in worker.devices}
     return next((device for device in ("cuda", "mps", "cpu") if device in offered), None)
-
-
-def _readiness(database: Database) -> Readiness:
-    try:
-        if not migrate.is_current(database):
-            return _not_ready("The database is not migrated: run `trainyard migrate`.")
-        database.check_writable()
-        with database.read() as session:
-            workers = worker_store.list_workers(session)
-            now = database_now(session)
-    except Problem as problem:  # what this path is for: to say in words why it is not ready
-        return _not_ready(problem.detail)
-    fresh = sum(_is_fresh(worker, now) for worker in workers)
-    return Readiness(
-        status="ready", reason=None, workers_fresh=fresh, workers_stale=len(workers) - fresh
-    )
-
-
-def _not_ready(reason: str) -> Readiness:
-    return Readiness(status="not_ready", reason=reason, workers_fresh=0, workers_stale=0)
-
-
-def _is_fresh(worker: Worker, now: datetime) -> bool:
-    return now - worker.heartbeat_at < FRESH
 
 
 def _limits(parts: Parts) -> Limits:

@@ -8,9 +8,9 @@ import asyncio
 import json
 import uuid
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_SECONDS = 15.0
 """How long a head may take to arrive, from its first byte or from the connection's start."""
@@ -28,6 +28,7 @@ class Connection(HttpToolsProtocol):
     head_seconds = HEAD_SECONDS
 
     _deadline: asyncio.TimerHandle | None = None
+    _in_head = True
     _head_bytes = 0
     _unread_bytes = 0
     _refusal = HTTPStatus.BAD_REQUEST
@@ -45,7 +46,10 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on. The parser keeps a header until its end, so the bytes are counted here, too."""
         super().data_received(data)
-        if self._deadline is None:
+        if self._deadline is None and self._idle and not self.transport.is_closing():
+            # Bytes that begin no request, after an answer; uvicorn waits for ever after them.
+            self._await_head()
+        if not self._in_head:
             self._unread_bytes = 0
             return
         self._unread_bytes += len(data)
@@ -56,6 +60,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request: the rest of its head must follow."""
         self._head_bytes = 0
+        self._in_head = True
         if self._deadline is None:
             self._await_head()
         super().on_message_begin()
@@ -72,6 +77,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request on; its body has limits of its own."""
+        self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()
 
@@ -85,6 +91,15 @@ class Connection(HttpToolsProtocol):
         )
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()
+
+    @property
+    def _idle(self) -> bool:
+        return not self._answering and self.timeout_keep_alive_task is None
+
+    @property
+    def _answering(self) -> bool:
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        return cycle is not None and not cycle.response_complete
 
     def _count(self, length: int) -> None:
         self._head_bytes += length
@@ -102,7 +117,9 @@ class Connection(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._deadline = None
-        if not self.transport.is_closing():
+        if self._answering:
+            self._await_head()  # what it stands behind is answered first
+        elif not self.transport.is_closing():
             self.transport.close()
 
 

@@ -17,6 +17,8 @@ from service.store.patience import patiently
 ResultT = TypeVar("ResultT")
 ANSWERS_WITHIN = timedelta(seconds=5)
 """How long a request waits for a lock: one that waits holds a thread, and its client can wait."""
+CONNECTIONS = 48
+"""One for each of the 40 threads of requests, and some for predictions, probes and who waits."""
 STARTS_WITHIN = timedelta(seconds=60)
 
 
@@ -52,7 +54,7 @@ def opened(settings: Settings) -> Generator[Database]:
     # One line for every request of a client that polls, and for every step of a migration.
     for noisy in ("httpx", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    database = Database.open(settings.database_url, wait_for=ANSWERS_WITHIN)
+    database = Database.open(settings.database_url, pool_size=CONNECTIONS, wait_for=ANSWERS_WITHIN)
     try:
         yield database
     finally:

@@ -30,6 +30,7 @@ class Server(uvicorn.Server):
             log_config=None,  # uvicorn's own writes the access log to stdout
             access_log=False,  # api/access.py writes one that says what ours needs
             http=Connection,
+            reset_contextvars=True,  # or a request's deadline holds for those behind it, too
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
             server_header=False,

@@ -43,9 +43,11 @@ def digest(key: str) -> bytes:
 def parse_keys(text: str) -> list[ApiKey]:
     """Read `name:scope:key,…`, each key plain or `sha256:…`. Raises ValueError without the key."""
     keys = [_parse(number, entry) for number, entry in enumerate(text.split(","), start=1)]
-    names = [key.name for key in keys]
-    if len({*names}) < len(names):
+    if len({key.name for key in keys}) < len(keys):
         message = "give every key a name of its own: the log tells callers apart by it"
+        raise ValueError(message)
+    if len({key.digest for key in keys}) < len(keys):
+        message = "give every name a key of its own: two entries hold the same one"
         raise ValueError(message)
     return keys
 
@@ -77,6 +79,9 @@ def _parse(number: int, entry: str) -> ApiKey:
         match = _DIGEST.fullmatch(key)
         if match is None:
             message = f"behind sha256: entry {number} needs 64 hexadecimal digits in lower case"
+            raise ValueError(message)
+        if match[1] == digest("").hex():
+            message = f"entry {number} holds the hash of nothing, which everybody has"
             raise ValueError(message)
         return ApiKey(name, known, bytes.fromhex(match[1]))
     if not _KEY.fullmatch(key):

@@ -8,6 +8,8 @@ they never change under their SHA-256), and a thread of its own runs the models 
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from math import inf
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -17,17 +19,25 @@ from safetensors.torch import load
 from service.catalogue import Catalogue
 from service.domain.models import Servable
 from service.domain.predictions import Input, PredictResponse, Timings
-from service.domain.problems import Problem, Unavailable
+from service.domain.problems import Busy, Problem, Unavailable
 from service.prediction.batching import Batcher, Loaded
 from service.prediction.cache import Cache, Sized
 from service.prediction.names import Names
 from service.store import blobs as blob_store
 from service.store import models as model_store
+from service.store.deadline import refuse_late
 from service.store.engine import Database
-from service.store.errors import BlobGone
+from service.store.errors import BlobGone, DatabaseBusy, DatabaseUnavailable
+from service.tasks.base import Encoded, Task
 
 ATTEMPTS = 5
-LOADING_THREADS = 4
+LOOKING_THREADS = 4
+READING_THREADS = 4
+MAX_READING = 32
+"""Requests whose pictures or long texts may wait to be read; each holds its whole body."""
+
+BUSY_SECONDS = 10.0
+"""So old may what is known be, while the database is too busy to be asked."""
 
 
 class _Key(NamedTuple):
@@ -53,7 +63,8 @@ class Predictor:
         self._cache = Cache[_Key, Loaded](memory_bytes=memory_bytes)
         self._names = Names()
         self._batcher = Batcher()
-        self._threads = CapacityLimiter(LOADING_THREADS)
+        self._lookers = CapacityLimiter(LOOKING_THREADS)
+        self._readers = CapacityLimiter(READING_THREADS)
         self._looks: set[asyncio.Task[None]] = set()
 
     async def predict(
@@ -71,11 +82,7 @@ class Predictor:
         """
         started = time.perf_counter()
         servable, loaded = self._remembered(reference) or await self._look(reference)
-        task = loaded.task
-        if small:
-            encoded = task.encode(inputs)
-        else:
-            encoded = await to_thread.run_sync(task.encode, inputs, limiter=self._threads)
+        encoded = loaded.task.encode(inputs) if small else await self._read(loaded.task, inputs)
         answer = await self._batcher.answer(
             loaded, encoded, top_k=top_k, special_tokens=special_tokens
         )
@@ -92,6 +99,17 @@ class Predictor:
                 batch_size=answer.batch_size,
             ),
         )
+
+    async def _read(self, task: Task, inputs: Sequence[Input]) -> Encoded:
+        """Encode in a thread, when its turn comes. Raises Busy when too many wait for theirs."""
+        if self._readers.statistics().tasks_waiting >= MAX_READING:
+            raise Busy
+
+        def encode() -> Encoded:
+            refuse_late()
+            return task.encode(inputs)
+
+        return await to_thread.run_sync(encode, limiter=self._readers)
 
     def close(self) -> None:
         """End the thread of the models."""
@@ -115,9 +133,8 @@ class Predictor:
     async def _look_again(self, reference: str) -> None:
         """Look a name up beside the requests; what goes wrong, the next request will see."""
         try:
-            await self._look(reference)
-        except Problem:
-            self._names.forget(reference)
+            with suppress(Problem):
+                await self._look(reference)
         finally:
             self._names.end_look(reference)
 
@@ -125,20 +142,28 @@ class Predictor:
         """Resolve and load, in a thread; remember the name."""
         now = time.monotonic()
         try:
-            found = await to_thread.run_sync(self.find, reference, limiter=self._threads)
-        except Unavailable:
-            # While the database is away nothing can change: what was true last is still true.
-            servable = self._names.last(reference)
-            loaded = None if servable is None else self._cache.find(_key(servable))
-            if servable is None or loaded is None:
-                raise
-            found = Found(servable, loaded)
-            now = time.monotonic()
-        except Problem:
-            self._names.forget(reference)
+            found = await to_thread.run_sync(self.find, reference, limiter=self._lookers)
+        except (DatabaseUnavailable, DatabaseBusy) as trouble:
+            return self._last(reference, trouble)
+        except Problem as problem:
+            if not isinstance(problem, Unavailable):
+                self._names.forget(reference)
             raise
         self._names.put(reference, found.servable, now=now)
         return found
+
+    def _last(self, reference: str, trouble: Problem) -> Found:
+        """Return what the name stood for last: while the database is away nothing changes.
+
+        A busy one may change, so that holds for a moment only. Raises the trouble else.
+        """
+        now = time.monotonic()
+        seen_after = now - BUSY_SECONDS if isinstance(trouble, DatabaseBusy) else -inf
+        servable = self._names.stretch(reference, now=now, seen_after=seen_after)
+        loaded = None if servable is None else self._cache.find(_key(servable))
+        if servable is None or loaded is None:
+            raise trouble
+        return Found(servable, loaded)
 
     def find(self, reference: str) -> Found:
         """Resolve and load. A job that trains may replace its checkpoint in between: once more."""

@@ -19,10 +19,14 @@ KEPT_NAMES = 1024
 
 
 class Known(NamedTuple):
-    """What a name stood for at a moment of the monotonic clock, in seconds."""
+    """What a name stood for. Moments are of the monotonic clock, in seconds.
+
+    `seen_at` is when a look at the database showed it, `at` from when on it is taken for fresh.
+    """
 
     servable: Servable
     at: float
+    seen_at: float
 
 
 class Names:
@@ -39,14 +43,20 @@ class Names:
             return None
         return known.servable
 
-    def last(self, reference: str) -> Servable | None:
-        """Return what the name stood for when anybody looked last, however long that is ago."""
+    def stretch(self, reference: str, *, now: float, seen_after: float) -> Servable | None:
+        """Take what is known for fresh once more, if it was seen after that moment.
+
+        For when nobody can look: the database is away.
+        """
         known = self._known.get(reference)
-        return None if known is None else known.servable
+        if known is None or known.seen_at < seen_after:
+            return None
+        self._known[reference] = known._replace(at=now)
+        return known.servable
 
     def put(self, reference: str, servable: Servable, *, now: float) -> None:
         """Remember what a look at the database has shown; `now` is when it began."""
-        self._known[reference] = Known(servable, now)
+        self._known[reference] = Known(servable, now, now)
         self._known.move_to_end(reference)
         if len(self._known) > KEPT_NAMES:
             self._known.popitem(last=False)

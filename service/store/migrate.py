@@ -1,5 +1,6 @@
 """Bring a database to the newest schema. Any number of processes may do it at once."""
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -27,9 +28,12 @@ def is_current(database: Database) -> bool:
     """Tell whether the schema is the newest this release knows."""
     with database.read() as session:
         context = MigrationContext.configure(session.connection())
-        return set(context.get_current_heads()) == set(
-            ScriptDirectory.from_config(_config(None)).get_heads()
-        )
+        return set(context.get_current_heads()) == _newest()
+
+
+@cache
+def _newest() -> set[str]:
+    return set(ScriptDirectory.from_config(_config(None)).get_heads())
 
 
 def migrations_folder() -> Path:

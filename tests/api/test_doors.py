@@ -182,6 +182,19 @@ def test_another_origin_may_not(sqlite_database: Database, catalogue: Catalogue)
     assert "Access-Control-Allow-Origin" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    "asked", [{"Origin": "https://evil.example"}, {"Access-Control-Request-Headers": "x-other"}]
+)
+def test_a_refused_preflight_is_a_problem_too(
+    sqlite_database: Database, catalogue: Catalogue, asked: dict[str, str]
+) -> None:
+    client = Asking(sqlite_database, catalogue, cors_origins="https://app.example")
+    headers = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST", **asked}
+    answer = client.request("OPTIONS", "/v1/jobs", headers=headers)
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "foreign_origin"
+
+
 def test_insecure_answers_any_host_but_no_foreign_page(
     sqlite_database: Database, catalogue: Catalogue
 ) -> None:

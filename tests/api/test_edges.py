@@ -103,6 +103,22 @@ def test_a_body_that_stops_arriving_is_given_up(
     assert answer.headers["Connection"] == "close"
 
 
+def test_a_body_that_drips_is_given_up(
+    database: Database, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BodyLimits, "piece_seconds", 0.2)
+
+    async def dripping() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.05)
+
+    headers = {"Content-Type": "application/json"}
+    client = Asking(database, catalogue)
+    answer = client.request("POST", "/v1/jobs", content=dripping(), headers=headers)
+    assert answer.status_code == 408
+
+
 def test_uploads_beyond_the_places_are_turned_away_before_they_are_read() -> None:
     gate = Gate(1)
     with gate.place(), pytest.raises(Busy), gate.place():

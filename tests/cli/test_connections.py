@@ -70,6 +70,29 @@ def test_a_second_head_must_come_to_its_end_too(address: tuple[str, int]) -> Non
     assert talk(address, GET + b"GET / HTTP/1.1\r\nHo").count(b'"here"') == 1
 
 
+@pytest.mark.parametrize(
+    ("request_", "then"),
+    [
+        (GET, b"\r\n"),
+        (GET.replace(b"\r\n\r\n", b"\r\nContent-Length: 1000\r\n\r\n"), b"a"),
+    ],
+    ids=["a line too many", "a body that is never sent"],
+)
+def test_bytes_that_begin_no_request_do_not_hold_a_connection(
+    address: tuple[str, int], request_: bytes, then: bytes
+) -> None:
+    with socket.create_connection(address, timeout=30) as connection:
+        connection.sendall(request_)
+        assert b'"here"' in connection.recv(65536)
+        connection.sendall(then)
+        assert connection.recv(65536) == b""
+
+
+def test_a_head_behind_a_slow_answer_waits_for_it(address: tuple[str, int]) -> None:
+    slow = GET.replace(b"GET / ", b"GET /slow ")
+    assert b'"late"' in talk(address, slow + b"GET / HT")
+
+
 def test_an_answer_may_take_longer_than_a_head(address: tuple[str, int]) -> None:
     request = GET.replace(b"GET / ", b"GET /slow ").replace(
         b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"

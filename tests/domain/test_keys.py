@@ -8,11 +8,11 @@ from service.domain.keys import SCOPES, ApiKey, digest, find_key, parse_keys
 
 
 def test_a_key_may_be_given_plain_or_as_its_hash() -> None:
-    hashed = hashlib.sha256(b"secret").hexdigest()
+    hashed = hashlib.sha256(b"other").hexdigest()
 
     plain, kept = parse_keys(f"ann:train:secret, bob:train:sha256:{hashed}")
 
-    assert plain.digest == kept.digest == digest("secret")
+    assert (plain.digest, kept.digest) == (digest("secret"), digest("other"))
     assert (plain.name, kept.name) == ("ann", "bob")
 
 
@@ -56,6 +56,8 @@ def test_only_the_very_key_is_found(given: str) -> None:
         ("ann:train:비밀", "ASCII"),
         ("ann:train:a,ann:predict:b", "name of its own"),
         ("ann:train:secret,", "entry 2"),
+        ("ann:train:secret,bob:admin:secret", "key of its own"),
+        (f"ann:admin:sha256:{hashlib.sha256(b'').hexdigest()}", "hash of nothing"),
     ],
 )
 def test_what_cannot_be_read_is_said_without_the_key(text: str, words: str) -> None:

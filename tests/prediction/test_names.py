@@ -24,7 +24,6 @@ def test_a_name_is_known_for_a_moment_only() -> None:
 
     assert names.find("eating", now=10.0 + VALID_SECONDS) == a_servable()
     assert names.find("eating", now=10.0 + 1.1 * VALID_SECONDS) is None
-    assert names.last("eating") == a_servable()
 
 
 def test_one_looks_again_for_all_and_only_when_it_is_time() -> None:
@@ -45,7 +44,16 @@ def test_a_forgotten_name_stands_for_nothing() -> None:
     names.forget("eating")
 
     assert names.find("eating", now=10.0) is None
-    assert names.last("eating") is None
+    assert names.stretch("eating", now=10.0, seen_after=0.0) is None
+
+
+def test_while_nobody_can_look_what_was_seen_lately_holds() -> None:
+    names = Names()
+    names.put("eating", a_servable(), now=10.0)
+
+    assert names.stretch("eating", now=60.0, seen_after=9.0) == a_servable()
+    assert names.find("eating", now=60.0) == a_servable()
+    assert names.stretch("eating", now=70.0, seen_after=11.0) is None  # seen at 10, whenever used
 
 
 def test_names_do_not_pile_up() -> None:
@@ -53,5 +61,5 @@ def test_names_do_not_pile_up() -> None:
     for number in range(KEPT_NAMES + 1):
         names.put(f"model-{number}", a_servable(), now=10.0)
 
-    assert names.last("model-0") is None
-    assert names.last("model-1") == a_servable()
+    assert names.find("model-0", now=10.0) is None
+    assert names.find("model-1", now=10.0) == a_servable()
