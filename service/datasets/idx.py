@@ -7,7 +7,7 @@ height, width) or (count, height, width, channels). What is decompressed is boun
 
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from math import prod
 from typing import BinaryIO, NamedTuple, cast
@@ -34,6 +34,14 @@ class _Images(NamedTuple):
     channels: int
 
 
+class _Labels(NamedTuple):
+    """What the labels are, without holding them: there may be as many as a dataset has bytes."""
+
+    counts: NDArray[np.int64]
+    first: dict[int, int]
+    """Label → the first example that has it."""
+
+
 class _Opened(NamedTuple):
     """A file behind its header: `values` bytes should follow."""
 
@@ -51,7 +59,7 @@ def check(
     train = _check_images("images", files, budget)
     labels = _check_labels("labels", files, budget, train.examples)
     test = _Images(0, *train[1:])
-    test_labels = np.zeros(0, dtype=np.int64)
+    test_labels = _Labels(np.zeros(256, dtype=np.int64), {})
     if "test_images" in files:
         test = _check_images("test_images", files, budget)
         test_labels = _check_labels("test_labels", files, budget, test.examples)
@@ -59,7 +67,9 @@ def check(
             detail = f"are {_size(test)}, the images to learn from {_size(train)}; make them equal"
             raise invalid_field("/test_images", detail)
     classes = _classes(spec, labels, test_labels)
-    per_class = np.bincount(labels, minlength=len(classes))
+    per_class = np.zeros(len(classes), dtype=np.int64)
+    known = labels.counts[: len(classes)]
+    per_class[: len(known)] = known
     if "test_images" not in files and per_class.max() < 2:
         detail = "is a dataset too small: no class has two examples, one to learn from and one to"
         raise invalid_field("/images", f"{detail} validate; send more, or test files")
@@ -141,13 +151,14 @@ def _check_images(role: str, files: Mapping[str, BinaryIO], budget: _Budget) -> 
     if height == 0 or width == 0 or not 1 <= channels <= MAX_CHANNELS:
         detail = f"are {height}×{width}×{channels}; send at least one pixel and 1 to 4 channels"
         raise invalid_field(f"/{role}", detail)
-    _read_values(role, opened)
+    for _ in _chunks(role, opened):
+        pass  # it is all there
     return _Images(count, height, width, channels)
 
 
 def _check_labels(
     role: str, files: Mapping[str, BinaryIO], budget: _Budget, images: int
-) -> NDArray[np.int64]:
+) -> _Labels:
     opened = _open(role, files[role], budget)
     if len(opened.dimensions) != 1:
         detail = f"have {len(opened.dimensions)} dimensions; labels are one list"
@@ -158,24 +169,29 @@ def _check_labels(
             f"are {more} than the images ({opened.values:,} and {images:,}); send one per image"
         )
         raise invalid_field(f"/{role}", detail)
-    values = b"".join(_read_values(role, opened, keep=True))
-    return np.frombuffer(values, dtype=np.uint8).astype(np.int64)
+    counts, first, before = np.zeros(256, dtype=np.int64), dict[int, int](), 0
+    for chunk in _chunks(role, opened):
+        labels = np.frombuffer(chunk, dtype=np.uint8)
+        counts += np.bincount(labels, minlength=256)
+        for label in np.flatnonzero(counts).tolist():
+            if label not in first:
+                first[label] = before + chunk.index(label)
+        before += len(chunk)
+    return _Labels(counts, first)
 
 
-def _classes(
-    spec: IdxDatasetSpec, labels: NDArray[np.int64], test_labels: NDArray[np.int64]
-) -> list[str]:
+def _classes(spec: IdxDatasetSpec, labels: _Labels, test_labels: _Labels) -> list[str]:
     """Name the classes, by their numbers if the client gave no names."""
-    largest = int(np.concatenate([labels, test_labels]).max())
+    largest = max([*labels.first, *test_labels.first])
     if spec.classes is None:
         if largest == 0:
             raise invalid_field("/labels", "name one class only; send examples of at least two")
         return [str(label) for label in range(largest + 1)]
     named = len(spec.classes)
     for role, found in (("labels", labels), ("test_labels", test_labels)):
-        beyond = np.flatnonzero(found >= named)
-        if len(beyond):
-            at, label = int(beyond[0]), int(found[beyond[0]])
+        beyond = [(at, label) for label, at in found.first.items() if label >= named]
+        if beyond:
+            at, label = min(beyond)
             detail = f"have class {label} at example {at}, but only {named} classes have names"
             raise invalid_field(f"/{role}", f"{detail} (0 to {named - 1}); name them all")
     if named < 2:
@@ -210,20 +226,18 @@ def _open(role: str, content: BinaryIO, budget: _Budget) -> _Opened:
     return _Opened(stream, dimensions, values)
 
 
-def _read_values(role: str, opened: _Opened, *, keep: bool = False) -> list[bytes]:
-    """Read exactly what the header declares and refuse more or less; keep it only when asked."""
-    left, kept = opened.values, list[bytes]()
+def _chunks(role: str, opened: _Opened) -> Iterator[bytes]:
+    """Read exactly what the header declares, piece by piece, and refuse more or less."""
+    left = opened.values
     while left:
         chunk = _read(role, opened.stream, min(left, _CHUNK))
         if not chunk:
             raise _truncated(role)
         left -= len(chunk)
-        if keep:
-            kept.append(chunk)
+        yield chunk
     if _read(role, opened.stream, 1):
         detail = "hold more bytes than their header declares; the file is damaged, send it again"
         raise invalid_field(f"/{role}", detail)
-    return kept
 
 
 def _read(role: str, stream: BinaryIO, size: int) -> bytes:

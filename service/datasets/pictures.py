@@ -76,7 +76,7 @@ def _pixels(image: Image.Image, mode: str, height: int, width: int) -> NDArray[n
     picture = ImageOps.exif_transpose(image)
     if picture.mode.startswith("I"):
         # Pillow's convert() would cap 16-bit values at 255: a white picture.
-        upper = (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255)
+        upper = (np.asarray(picture) >> 8).clip(0, 255)
         picture = Image.fromarray(upper.astype(np.uint8))
     if picture.has_transparency_data and mode in {"L", "RGB"}:
         picture = picture.convert("RGBA")
