@@ -34,7 +34,12 @@ from service.domain.problems import invalid_field
 from service.domain.shapes import TextShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.candidates import most_probable
-from service.tasks.next_word_options import NextWordOptions, shape, steps_per_epoch
+from service.tasks.next_word_options import (
+    NextWordOptions,
+    no_word_left,
+    shape,
+    steps_per_epoch,
+)
 from service.tasks.sequences import IGNORED, LineExamples, StreamExamples
 from service.tasks.texts import MAX_WORDS, last_logits, read_texts, warnings_about
 
@@ -161,6 +166,8 @@ def prepare(data: TextData, options: NextWordOptions) -> Prepared:
     vocabulary = Vocabulary.build(
         corpus.words, counts, min_count=options.min_count, maximum=options.max_vocabulary
     )
+    if len(vocabulary) <= len(SPECIAL):
+        raise no_word_left()
     places = vocabulary.translate(corpus.words)[corpus.ids]
     targets = np.insert(places, corpus.starts[1:], END_INDEX)
     train: LineExamples | StreamExamples

@@ -8,6 +8,7 @@ from service.datasets import splits
 from service.datasets.text import SEQUENCE_LENGTHS
 from service.datasets.words import DEFAULT_MAX_VOCABULARY, SPECIAL
 from service.domain.datasets import SequenceUnit, TextFacts
+from service.domain.problems import Invalid, invalid_field
 from service.domain.shapes import TextShape
 from service.tasks.base import TaskOptions
 
@@ -44,7 +45,12 @@ class NextWordOptions(TaskOptions):
 
 
 def shape(facts: TextFacts, options: NextWordOptions) -> TextShape:
-    """Tell the vocabulary's size: exactly for the default split, else a bound from above."""
+    """Tell the vocabulary's size: exactly for the default split, else a bound from above.
+
+    Raises Invalid where no word can be left in it.
+    """
+    if facts.words < options.min_count:
+        raise no_word_left()
     default_split = (
         options.lowercase
         and options.sequences in {None, facts.sequences}
@@ -55,6 +61,8 @@ def shape(facts: TextFacts, options: NextWordOptions) -> TextShape:
     if default_split:
         sizes = facts.vocabulary_sizes
         known = sizes[min(options.min_count, len(sizes)) - 1]
+        if known <= len(SPECIAL):
+            raise no_word_left()
         if known < DEFAULT_MAX_VOCABULARY or options.max_vocabulary <= DEFAULT_MAX_VOCABULARY:
             return TextShape(vocabulary_size=min(known, options.max_vocabulary))
     return TextShape(vocabulary_size=min(bound + len(SPECIAL), options.max_vocabulary))
@@ -75,3 +83,9 @@ def steps_per_epoch(facts: TextFacts, options: NextWordOptions, batch_size: int)
         places = facts.words + facts.lines
         examples = places - splits.held_out(places, options.validation_fraction)
     return ceil(ceil(examples / batch_size) / length)
+
+
+def no_word_left() -> Invalid:
+    """Make the problem of a text whose words are all too rare."""
+    detail = "is more than any word of the text is seen: every word would be <unk>; choose less"
+    return invalid_field("/dataset/min_count", detail)

@@ -5,6 +5,7 @@
 # torch leaves tolist untyped.
 
 import math
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.datasets import registry, text
+from service.datasets.base import TextData
 from service.domain.datasets import SequenceUnit, TextFacts
 from service.domain.predictions import Input, Prediction, TokenCandidate
 from service.domain.problems import Invalid
@@ -86,13 +88,35 @@ def test_a_plan_never_tells_a_vocabulary_too_small(
     lines: list[str], sequences: SequenceUnit, options: NextWordOptions
 ) -> None:
     data = a_text([*lines, "ten more words that make this line long enough indeed"], sequences)
-    prepared = next_word.prepare(data, options)
-    told = next_word.shape(data.facts, options)
-    task = cast("NextWord", prepared.task)
-    assert task.shape.vocabulary_size <= told.vocabulary_size
+    assert vocabulary_prepared(data, options) <= vocabulary_told(data, options)
     default = NextWordOptions(min_count=options.min_count)
-    exact = next_word.prepare(data, default).task.shape
-    assert exact == next_word.shape(data.facts, default)
+    assert vocabulary_prepared(data, default) == vocabulary_told(data, default)
+
+
+def vocabulary_prepared(data: TextData, options: NextWordOptions) -> int:
+    return size_or_2(lambda: cast("NextWord", next_word.prepare(data, options).task).shape)
+
+
+def vocabulary_told(data: TextData, options: NextWordOptions) -> int:
+    return size_or_2(lambda: next_word.shape(data.facts, options))
+
+
+def size_or_2(shape: Callable[[], TextShape]) -> int:
+    try:
+        return shape().vocabulary_size
+    except Invalid as invalid:
+        if invalid.errors[0].pointer != "/dataset/min_count":
+            raise
+        return 2  # <unk> and <eos>: no word is left
+
+
+@pytest.mark.parametrize("min_count", [4, 21, 1000])
+def test_a_minimum_count_that_leaves_no_word_is_refused_before_and_after_the_data_are_read(
+    min_count: int,
+) -> None:
+    data = a_text(["one two three", "three two four", "two one three"])
+    options = NextWordOptions(min_count=min_count)
+    assert vocabulary_prepared(data, options) == vocabulary_told(data, options) == 2
 
 
 @given(WORD_LINES, st.integers(1, 8), st.booleans())
