@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+import torch
 from torch import nn
 
 from service.domain.predictions import Prediction
@@ -57,7 +58,9 @@ class Batcher:
     """Answers encoded inputs. Called on the event loop; the models run beside it."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._thread = ThreadPoolExecutor(
+            1, thread_name_prefix="model", initializer=_leave_room_for_requests
+        )
         self._queues: OrderedDict[_Way, deque[_Waiting]] = OrderedDict()
         self._waiting = 0
         self._worker: asyncio.Task[None] | None = None
@@ -100,6 +103,11 @@ class Batcher:
             for each, answer in zip(batch, answers, strict=True):
                 if not each.answered.done():  # who asked may have gone away
                     each.answered.set_result(answer)
+
+
+def _leave_room_for_requests() -> None:
+    """Compute with half of the cores: with all of them, threads that wait for each other spin."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
 
 
 def _take(queue: deque[_Waiting]) -> list[_Waiting]:
