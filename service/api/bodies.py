@@ -13,7 +13,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 
 from service.api.limits import begin_to_wait
-from service.api.problems import UnsupportedMediaType
+from service.api.problems import BodyTooLarge, UnsupportedMediaType
 from service.domain import validation
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -36,11 +36,16 @@ def is_json(media_type: str) -> bool:
     return media_type == "application/json" or media_type.endswith("+json")
 
 
-async def read_json(request: Request, model: type[ModelT]) -> ModelT:
-    """Read the body as `model`. Raises UnsupportedMediaType, MalformedJson and Invalid."""
+async def read_json(
+    request: Request, model: type[ModelT], *, max_bytes: int | None = None
+) -> ModelT:
+    """Read the body as `model`. Raises UnsupportedMediaType, MalformedJson and Invalid.
+
+    With `max_bytes`, less than the path takes altogether, also BodyTooLarge: JSON lies in memory.
+    """
     if not is_json(media_type_of(request)):
         raise unsupported("application/json")
-    body = await request.body()
+    body = await (request.body() if max_bytes is None else _bounded(request, max_bytes))
     begin_to_wait()
     if len(body) > AT_ONCE_BYTES:
         return await run_in_threadpool(validation.parse, model, body)
@@ -60,6 +65,15 @@ async def read_form(request: Request, *, max_parts: int) -> FormData:
     )
     begin_to_wait()
     return form
+
+
+async def _bounded(request: Request, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > max_bytes:
+            raise BodyTooLarge
+    return bytes(body)
 
 
 def unsupported(*taken: str) -> UnsupportedMediaType:

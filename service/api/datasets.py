@@ -20,7 +20,7 @@ from service.api.bodies import (
     unsupported,
 )
 from service.api.built_ins import bring_in, bring_in_all
-from service.api.parts import After, DatabaseOf, DatasetPath, Limit, Parts, PartsOf
+from service.api.parts import After, DatabaseOf, DatasetPath, Limit, Parts, PartsOf, parts_of
 from service.api.problems import problem_responses, refuse
 from service.datasets import registry
 from service.domain import validation
@@ -96,7 +96,8 @@ async def upload_place(parts: PartsOf) -> AsyncGenerator[None]:
 async def _upload(request: Request) -> Upload:
     media_type = media_type_of(request)
     if is_json(media_type):
-        body = await read_json(request, TextDatasetBody)
+        max_bytes = parts_of(request.app).settings.max_body_bytes
+        body = await read_json(request, TextDatasetBody, max_bytes=max_bytes)
         return Upload(body, {"file": BytesIO(body.text.encode())})
     if media_type != FORM:
         raise unsupported(FORM, "application/json")

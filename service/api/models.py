@@ -20,7 +20,7 @@ def list_models(
         return model_store.list_models(session, limit=limit, after=after, task=task)
 
 
-@router.get("/{model}", responses=problem_responses(404, 409))
+@router.get("/{model}", responses=problem_responses(404))
 def get_model(model: ModelPath, database: DatabaseOf) -> Model | ModelVersion:
     """Read a model by its name, or one version as `name@3` or `mdl_…`."""
     with database.read() as session:

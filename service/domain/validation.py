@@ -198,7 +198,6 @@ def _explain(
         choices = _QUOTED.findall(str(context.get("expected", "")))
         if isinstance(wrong["input"], str) and len(choices) > 1:
             return path, f"is none of the choices; {known_names(choices, near=wrong['input'])}"
-        return path, f"must be {context.get('expected')}"
     return path, describe(wrong)
 
 
@@ -232,6 +231,8 @@ def describe(wrong: ErrorDetails) -> str:
         return words.format(context[key])
     if kind in _PLAIN:
         return _PLAIN[kind]
+    if kind == "literal_error":
+        return f"must be {context.get('expected')}"
     if kind == "value_error":
         return str(context.get("error", wrong["msg"]))
     if kind.removesuffix("_type") in _SHAPES:

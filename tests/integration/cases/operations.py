@@ -1,0 +1,67 @@
+"""Every operation, and what may be wrong around any of them: method, host, query, path, length."""
+# ruff: noqa: E501  a table: one case a line
+# fmt: off
+
+from collections.abc import Iterator
+
+from tests.integration.cases.base import Case
+
+OPERATIONS = [
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/v1/system"),
+    ("GET", "/v1/architectures"),
+    ("GET", "/v1/optimizers"),
+    ("GET", "/v1/schedules"),
+    ("GET", "/v1/tasks"),
+    ("GET", "/v1/datasets"),
+    ("POST", "/v1/datasets"),
+    ("GET", "/v1/datasets/{name}"),
+    ("DELETE", "/v1/datasets/{name}"),
+    ("GET", "/v1/jobs"),
+    ("POST", "/v1/jobs"),
+    ("GET", "/v1/jobs/{job_id}"),
+    ("DELETE", "/v1/jobs/{job_id}"),
+    ("POST", "/v1/jobs/{job_id}/cancel"),
+    ("POST", "/v1/jobs/{job_id}/pause"),
+    ("POST", "/v1/jobs/{job_id}/resume"),
+    ("POST", "/v1/jobs/{job_id}/retry"),
+    ("GET", "/v1/jobs/{job_id}/metrics"),
+    ("GET", "/v1/jobs/{job_id}/checkpoints"),
+    ("GET", "/v1/models"),
+    ("GET", "/v1/models/{model}"),
+    ("GET", "/v1/models/{model}/versions"),
+    ("POST", "/v1/models/{model}/predict"),
+]
+NOBODY = {"job_id": "job_1", "name": "nothing", "model": "nobody"}
+NOT_FOUND = {"job_id": "job_not_found", "name": "dataset_not_found", "model": "model_not_found"}
+A_BODY = {"/v1/jobs": {"dataset": "eating", "architecture": "rnn"}, "/v1/models/{model}/predict": {"inputs": [""]}}
+NUL = dict.fromkeys(NOBODY, "%00")
+LONG = dict.fromkeys(NOBODY, "x" * 600)
+
+
+def _edges() -> Iterator[Case]:
+    for method, template in OPERATIONS:
+        name, path = f"{method} {template}", template.format_map(NOBODY)
+        body = A_BODY.get(template)
+        yield Case(f"a foreign host: {name}", 403, "foreign_host", method=method, path=path, headers={"Host": "example.org"})
+        if not template.startswith("/v1/"):
+            continue
+        yield Case(f"an unknown query parameter: {name}", 400, "unknown_parameter", method=method, path=f"{path}?limt=3", body=body)
+        yield Case(f"a length beyond the limit: {name}", 413, "body_too_large", method=method, path=path, declared=10**12)
+        if "{" in template:
+            parameter = template.partition("{")[2].partition("}")[0]
+            yield Case(f"nobody: {name}", 404, NOT_FOUND[parameter], method=method, path=path, body=body)
+            yield Case(f"NUL: {name}", 422, "invalid_request", f"/path/{parameter}", method=method, path=template.format_map(NUL), body=body)
+            yield Case(f"600 characters: {name}", 422, "invalid_request", f"/path/{parameter}", method=method, path=template.format_map(LONG), body=body)
+
+
+def _methods() -> Iterator[Case]:
+    for template in dict.fromkeys(template for _, template in OPERATIONS):
+        path = template.format_map(NOBODY)
+        yield Case(f"PATCH {template}", 405, "method_not_allowed", method="PATCH", path=path)
+        if template.startswith("/v1/"):
+            yield Case(f"slash at the end: {template}", 404, "path_not_found", method="GET", path=f"{path}/")
+
+
+EDGES = [*_edges(), *_methods()]
