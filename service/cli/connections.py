@@ -22,6 +22,10 @@ class HeadTooLarge(Exception):  # noqa: N818
     """The parser stops at an exception, whichever it is."""
 
 
+class TwoHosts(Exception):  # noqa: N818
+    """Doors and proxies may each look at another one (RFC 9112 section 3.2)."""
+
+
 class Connection(HttpToolsProtocol):
     """HTTP/1.1 over one socket, with bounds on the head of a request."""
 
@@ -30,6 +34,7 @@ class Connection(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _in_head = True
     _head_bytes = 0
+    _hosts = 0
     _unread_bytes = 0
     _refusal = HTTPStatus.BAD_REQUEST
 
@@ -60,6 +65,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request: the rest of its head must follow."""
         self._head_bytes = 0
+        self._hosts = 0
         self._in_head = True
         if self._deadline is None:
             self._await_head()
@@ -73,6 +79,9 @@ class Connection(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
         self._count(len(name) + len(value) + len(b": \r\n"))
+        self._hosts += name.lower() == b"host"
+        if self._hosts > 1:
+            raise TwoHosts
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -83,11 +92,12 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's words are its log's
         """Answer what is no HTTP, or too much of it, and close the connection."""
-        body = json.dumps(_problem(self._refusal)).encode()
+        request_id = uuid.uuid4().hex
+        body = json.dumps({**_problem(self._refusal), "request_id": request_id}).encode()
         head = (
             f"HTTP/1.1 {self._refusal} {self._refusal.phrase}\r\n"
             f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\n"
-            f"x-request-id: {uuid.uuid4().hex}\r\nconnection: close\r\n\r\n"
+            f"x-request-id: {request_id}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()

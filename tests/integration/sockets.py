@@ -25,3 +25,11 @@ def send_bytes(url: str, content: bytes) -> httpx.Response:
             return httpx.Response(
                 response.status, headers=response.getheaders(), content=response.read()
             )
+
+
+def send_until_closed(url: str, content: bytes) -> bytes:
+    """Send bytes; return all that comes until the service ends the connection."""
+    parts = urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+        connection.sendall(content)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
