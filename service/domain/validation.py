@@ -231,10 +231,9 @@ def describe(wrong: ErrorDetails) -> str:
         return words.format(context[key])
     if kind in _PLAIN:
         return _PLAIN[kind]
-    if kind == "literal_error":
-        return f"must be {context.get('expected')}"
-    if kind == "value_error":
-        return str(context.get("error", wrong["msg"]))
+    if kind in {"literal_error", "value_error"}:
+        said = str(context.get("error", wrong["msg"]))
+        return said if kind == "value_error" else f"must be {context.get('expected')}"
     if kind.removesuffix("_type") in _SHAPES:
         return _must_be(kind.removesuffix("_type"), wrong["input"])
     message = wrong["msg"]
