@@ -19,6 +19,9 @@ from service.domain.problems import Invalid, invalid_field
 MAX_PIXELS = 50_000_000
 """More are refused by the header, before anything is decoded."""
 
+MAX_PIXELS_TOGETHER = 2 * MAX_PIXELS
+"""Of all pictures of one request: few bytes may unpack to pixels that take minutes."""
+
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -44,8 +47,29 @@ _DAMAGED = (
 Image.core.set_block_size(64 << 20)
 
 
+class Budget:
+    """How many pixels the pictures of one request may still have together."""
+
+    def __init__(self) -> None:
+        self._left = MAX_PIXELS_TOGETHER
+
+    def take(self, pixels: int, pointer: str) -> None:
+        """Take so many, before they are decoded. Raises Invalid."""
+        self._left -= pixels
+        if self._left < 0:
+            million = MAX_PIXELS_TOGETHER // 1_000_000
+            detail = f"is one picture too many: a request may have {million} million pixels"
+            raise invalid_field(pointer, f"{detail} in picture files; send fewer or smaller ones")
+
+
 def read(
-    content: bytes, *, channels: int, height: int, width: int, pointer: str = "/inputs/0"
+    content: bytes,
+    *,
+    channels: int,
+    height: int,
+    width: int,
+    pointer: str = "/inputs/0",
+    budget: Budget | None = None,
 ) -> NDArray[np.uint8]:
     """Return the pixels (channels, height, width). Raises Invalid for what is no picture."""
     with warnings.catch_warnings():
@@ -55,6 +79,7 @@ def read(
             with Image.open(BytesIO(content), formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise _too_many_pixels(pointer)
+                (budget or Budget()).take(image.width * image.height, pointer)
                 pixels = _pixels(image, _MODES[channels], height, width)
         except Image.DecompressionBombError:
             raise _too_many_pixels(pointer) from None

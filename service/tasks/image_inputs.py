@@ -20,11 +20,12 @@ _MAX_ERRORS = 100
 
 def read_images(inputs: Sequence[Input], shape: ImageShape) -> NDArray[np.uint8]:
     """Return all images (input, channels, height, width). Raises Invalid naming each wrong one."""
+    budget = pictures.Budget()
     images: list[NDArray[np.uint8]] = []
     errors: list[FieldError] = []
     for number, value in enumerate(inputs):
         try:
-            images.append(_read(value, shape, f"/inputs/{number}"))
+            images.append(_read(value, shape, f"/inputs/{number}", budget))
         except Invalid as invalid:
             errors.extend(invalid.errors)
         if len(errors) >= _MAX_ERRORS:
@@ -37,22 +38,32 @@ def read_images(inputs: Sequence[Input], shape: ImageShape) -> NDArray[np.uint8]
     return np.stack(images)
 
 
-def _read(value: Input, shape: ImageShape, pointer: str) -> NDArray[np.uint8]:
+def _read(
+    value: Input, shape: ImageShape, pointer: str, budget: pictures.Budget
+) -> NDArray[np.uint8]:
     if isinstance(value, bytes):
-        return _picture(value, shape, pointer)
+        return _picture(value, shape, pointer, budget)
     if isinstance(value, list):
         return _pixels(value, shape, pointer)
     if isinstance(value, dict):
         if set(value) != {"b64"}:
             raise invalid_field(pointer, "has other fields than b64, the file in base64; send that")
-        return _picture(_decoded(value["b64"], f"{pointer}/b64"), shape, f"{pointer}/b64")
+        pointer = f"{pointer}/b64"
+        return _picture(_decoded(value["b64"], pointer), shape, pointer, budget)
     detail = f"is no image; send {_expected(shape)}, or {{'b64': a picture file in base64}}"
     raise invalid_field(pointer, detail)
 
 
-def _picture(content: bytes, shape: ImageShape, pointer: str) -> NDArray[np.uint8]:
+def _picture(
+    content: bytes, shape: ImageShape, pointer: str, budget: pictures.Budget
+) -> NDArray[np.uint8]:
     return pictures.read(
-        content, channels=shape.channels, height=shape.height, width=shape.width, pointer=pointer
+        content,
+        channels=shape.channels,
+        height=shape.height,
+        width=shape.width,
+        pointer=pointer,
+        budget=budget,
     )
 
 

@@ -214,3 +214,14 @@ def test_any_input_is_pixels_or_a_problem(value: Input) -> None:
     else:
         outcome = encoded.tensor.shape == (1, 1, 4, 3)
     assert outcome
+
+
+def test_many_small_files_do_not_unpack_to_pixels_without_bound() -> None:
+    stream = BytesIO()
+    Image.new("1", (7000, 7000)).save(stream, format="PNG")
+    pictures: list[Input] = [stream.getvalue()] * 4
+
+    with pytest.raises(Invalid) as refused:
+        a_task().encode(pictures)
+
+    assert [error.pointer for error in refused.value.errors] == ["/inputs/2", "/inputs/3"]
