@@ -1,10 +1,46 @@
-"""An event: something that happened to a job."""
+"""An event: something that happened to a job.
+
+| type | when | data |
+|---|---|---|
+| `queued` | accepted, or given back to the queue | `reason` |
+| `claimed` | a worker took it | `attempt`, `worker` |
+| `started` | training begins or goes on | `run`, `checkpoint`, `step`, `exact`, `differs` |
+| `progress` | at most once a second, at whole percents | as in the job, and `train_loss` |
+| `epoch` | an epoch has ended and was validated | `epoch`, `step`, `metrics` |
+| `checkpoint` | a checkpoint is stored | `checkpoint`, `kind`, `step`, `epoch`, hashes |
+| `warning` | something a reader should know | `code`, `message`, more by code |
+| `pausing`, `cancelling` | a running job was told so | |
+| `paused`, `resumed`, `cancelled`, `retried` | it was done | |
+| `died` | the job's process ended without ending the job | `code`, `message`, `deaths` |
+| `reclaimed` | its worker's lease expired; it is queued again | `reason` |
+| `succeeded`, `failed` | the end | the result in short; `code`, `message`, `hint` |
+"""
 
 from typing import Literal
 
 from pydantic import JsonValue
 
 from service.domain.base import Moment, Outgoing
+
+EventType = Literal[
+    "queued",
+    "claimed",
+    "started",
+    "progress",
+    "epoch",
+    "checkpoint",
+    "warning",
+    "pausing",
+    "paused",
+    "resumed",
+    "cancelling",
+    "cancelled",
+    "died",
+    "reclaimed",
+    "retried",
+    "succeeded",
+    "failed",
+]
 
 
 class Event(Outgoing):
@@ -13,6 +49,6 @@ class Event(Outgoing):
     object: Literal["event"] = "event"
     job: str
     seq: int
-    type: str
+    type: EventType
     created_at: Moment
     data: dict[str, JsonValue]

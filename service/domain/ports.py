@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Literal, NamedTuple, Protocol
 
+from pydantic import JsonValue
+
+from service.domain.events import EventType
 from service.domain.jobs import CheckpointKind, Progress, RunInfo
 
 Command = Literal["cancel", "pause", "drain"]
@@ -53,8 +56,12 @@ class Recorder(Protocol):
         """Take how far the training came; written together with the metrics."""
         ...
 
+    def event(self, happened: EventType, data: Mapping[str, JsonValue]) -> None:
+        """Take an event; written together with the metrics, or with the next checkpoint."""
+        ...
+
     def checkpoint(self, draft: CheckpointDraft) -> None:
-        """Store a checkpoint with all metrics and progress so far, durably, before returning."""
+        """Store a checkpoint with everything so far, durably, before returning."""
         ...
 
     def command(self) -> Command | None:

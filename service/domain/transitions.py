@@ -8,6 +8,7 @@ from service.domain.problems import Conflict
 
 JobAction = Literal["cancel", "pause", "resume", "retry", "delete"]
 Order = Literal["cancel", "pause"]
+ToldSo = Literal["cancelling", "pausing"]
 """What a running job has been told; its child process obeys at the next batch."""
 
 
@@ -73,7 +74,10 @@ TRANSITIONS: Mapping[JobAction, Mapping[JobStatus, Outcome]] = {
     },
 }
 
-ORDER_REASONS: Mapping[Order, str] = {"cancel": "cancelling", "pause": "pausing"}
+ORDER_REASONS: Mapping[Order, ToldSo] = {
+    "cancel": "cancelling",
+    "pause": "pausing",
+}
 """`status_reason` of a running job that has been told to stop."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from service.domain.events import EventType
 from service.domain.jobs import ENDED, Job, JobStatus
 from service.domain.transitions import (
     ORDER_REASONS,
@@ -28,6 +29,14 @@ from service.store.errors import JobNotFound
 from service.store.expiry import settle_expired
 from service.store.job_reads import get_job
 from service.store.tables import CheckpointRow, JobRow
+
+DONE: Mapping[JobAction, EventType] = {
+    "cancel": "cancelled",
+    "pause": "paused",
+    "resume": "resumed",
+    "retry": "retried",
+}
+"""The event of an action that has been done; an order to a running job has one of its own."""
 
 
 def apply_action(session: Session, job_id: str, action: JobAction, *, now: datetime) -> Job | None:
@@ -92,9 +101,8 @@ def _change(session: Session, job_id: str, action: JobAction, now: datetime) -> 
     ).one_or_none()
     if row is None:
         return False
-    told_so = ORDER_REASONS[order] if order else "resumed"
-    happened = told_so if row.status == "running" else row.status
-    events.append(session, job_id, happened, data={}, now=now)
+    told_so = ORDER_REASONS[order] if order and row.status == "running" else None
+    events.append(session, job_id, told_so or DONE[action], data={}, now=now)
     return True
 
 

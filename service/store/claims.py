@@ -88,7 +88,8 @@ def claim(
     ).one_or_none()
     if row is None:
         return None
-    events.append(session, row.id, "running", data={"attempt": row.attempt}, now=now)
+    data = {"attempt": row.attempt, "worker": worker_id}
+    events.append(session, row.id, "claimed", data=data, now=now)
     try:
         spec = JobSpec.model_validate(row.spec)
     except ValidationError:  # one such job must not keep those behind it from being run
@@ -142,7 +143,7 @@ def record_death(
     """Note that the job's process died; queue it again, or fail it after too many in a row."""
     row = change_held(session, lease, {JobRow.deaths: JobRow.deaths + 1}, JobRow.deaths)
     death = {"code": code, "message": message, "deaths": row.deaths}
-    events.append(session, row.id, "death", data=death, now=now)
+    events.append(session, row.id, "died", data=death, now=now)
     if row.deaths < max_deaths:
         return _give_back(session, lease, "queued", reason=message, now=now)
     in_a_row = f"{message} It died {row.deaths} times in a row without a new checkpoint."

@@ -6,17 +6,23 @@ order on PostgreSQL, and who reads from a cursor on would miss events.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import cast
 
 import sqlalchemy as sa
 from pydantic import JsonValue
 from sqlalchemy.orm import Session
 
-from service.domain.events import Event
+from service.domain.events import Event, EventType
 from service.store.tables import EventRow, JobRow
 
 
 def append(
-    session: Session, job_id: str, event_type: str, *, data: Mapping[str, JsonValue], now: datetime
+    session: Session,
+    job_id: str,
+    event_type: EventType,
+    *,
+    data: Mapping[str, JsonValue],
+    now: datetime,
 ) -> int:
     """Add an event; return its seq. The job's row stays locked until the transaction ends."""
     counted = (
@@ -43,6 +49,12 @@ def list_events(
         .limit(limit)
     )
     return [
-        Event(job=row.job_id, seq=row.seq, type=row.type, created_at=row.created_at, data=row.data)
+        Event(
+            job=row.job_id,
+            seq=row.seq,
+            type=cast("EventType", row.type),
+            created_at=row.created_at,
+            data=row.data,
+        )
         for row in session.scalars(statement)
     ]

@@ -71,7 +71,8 @@ def settle_expired(session: Session, *, job_id: str | None = None, now: datetime
     for row in settled:
         data = WORKER_LOST.model_dump(mode="json") if row.status == "failed" else {}
         data |= {"reason": "the worker's lease expired"}
-        events.append(session, row.id, row.status, data=data, now=now)
+        happened = "reclaimed" if row.status == "queued" else row.status
+        events.append(session, row.id, happened, data=data, now=now)
 
 
 def obeying(otherwise: Any) -> sa.ColumnElement[Any]:

@@ -20,3 +20,8 @@ def new_id(prefix: Prefix) -> str:
 def new_lease_token() -> str:
     """Make the token of one attempt; nobody can guess it."""
     return secrets.token_hex(16)
+
+
+def new_write_token() -> str:
+    """Make the token of one write of a recorder, by which it is known to have been done."""
+    return secrets.token_hex(8)

@@ -10,13 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from io import BytesIO
 
+from pydantic import JsonValue
 from sqlalchemy.orm import Session
 
+from service.domain.events import EventType
 from service.domain.jobs import CheckpointKind, Claim, Progress, RunInfo
 from service.domain.ports import CheckpointDraft, Command, MetricPoint
-from service.store import blobs, checkpoints, metrics
+from service.store import blobs, checkpoints, events, metrics
 from service.store.engine import Database, database_now
-from service.store.ids import new_id
+from service.store.ids import new_id, new_write_token
 from service.store.leases import change_held, held_job
 from service.store.patience import patiently
 from service.store.tables import JobRow
@@ -46,7 +48,9 @@ class DatabaseRecorder:
         self._clock = clock
         self._written_at = self._began_at = clock()
         self._trained_before = trained_seconds
+        self._write_token = new_write_token()
         self._points: list[MetricPoint] = []
+        self._events: list[tuple[EventType, Mapping[str, JsonValue]]] = []
         self._progress: Progress | None = None
 
     def started(self, run: RunInfo, preparation: bytes) -> None:
@@ -75,6 +79,11 @@ class DatabaseRecorder:
     def progress(self, progress: Progress) -> None:
         """Take how far the training came; write if it is time."""
         self._progress = progress
+        self._write_if_due()
+
+    def event(self, happened: EventType, data: Mapping[str, JsonValue]) -> None:
+        """Take an event; it waits for the next write, so that none lies past its checkpoint."""
+        self._events.append((happened, data))
         self._write_if_due()
 
     def checkpoint(self, draft: CheckpointDraft) -> None:
@@ -111,7 +120,7 @@ class DatabaseRecorder:
 
     def flush(self) -> None:
         """Write everything that was gathered."""
-        if self._points or self._progress is not None:
+        if self._points or self._events or self._progress is not None:
             patiently(self._write_alone)
         self._written()
 
@@ -124,6 +133,13 @@ class DatabaseRecorder:
             self.flush()
 
     def _write(self, session: Session) -> None:
+        """Write what was gathered, once: a commit whose answer was lost may have happened."""
+        job = held_job(session, self._lease)
+        if job.last_write == self._write_token:
+            return
+        change_held(session, self._lease, {JobRow.last_write: self._write_token})
+        for happened, data in self._events:
+            events.append(session, job.id, happened, data=data, now=database_now(session))
         metrics.add_points(session, self._lease, self._points)
         if self._progress is not None:
             now = database_now(session)
@@ -133,6 +149,8 @@ class DatabaseRecorder:
             )
 
     def _written(self) -> None:
+        self._write_token = new_write_token()
         self._points.clear()
+        self._events.clear()
         self._progress = None
         self._written_at = self._clock()

@@ -180,6 +180,7 @@ class JobRow(Row):
     reclaims: Mapped[int]
     event_seq: Mapped[int]
     trained_seconds: Mapped[float]
+    last_write: Mapped[str | None]
 
     progress: Mapped[Json]
     run: Mapped[Json | None]

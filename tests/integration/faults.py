@@ -131,7 +131,7 @@ def assert_whole(database: Database, job: Job) -> None:
         noted = events.list_events(session, job.id, limit=100_000)
         series = metrics.get_metrics(session, job.id, names=None, max_points=None).series
     assert [event.seq for event in noted] == list(range(1, len(noted) + 1))
-    assert [event.type for event in noted].count("running") == job.attempt
+    assert [event.type for event in noted].count("claimed") == job.attempt
     assert [event.type for event in noted].count("succeeded") == 1
     epochs = list(range(1, (job.progress.epochs or 0) + 1))
     assert series["val_loss"].epoch == epochs

@@ -168,6 +168,7 @@ def test_a_worker_that_lost_its_lease_cannot_write(database: Database, write: st
 REPORTS: dict[str, Callable[[DatabaseRecorder], object]] = {
     "started": lambda recorder: recorder.started(a_run(), PREPARATION),
     "checkpoint": lambda recorder: recorder.checkpoint(a_draft()),
+    "event": lambda recorder: (recorder.event("epoch", {"epoch": 1}), recorder.flush()),
     "metrics": lambda recorder: (
         recorder.metrics([MetricPoint("train_loss", 1, 1, 1.0)]),
         recorder.flush(),
@@ -316,7 +317,7 @@ def test_events_of_a_job_count_without_gaps(database: Database) -> None:
         assert session.scalars(sa.select(sa.func.count()).select_from(EventRow)).one() == 6
     assert [event.seq for event in listed] == [1, 2, 3, 4, 5, 6]
     assert [event.type for event in listed] == [
-        *("queued", "running", "checkpoint", "checkpoint", "pausing", "paused")
+        *("queued", "claimed", "checkpoint", "checkpoint", "pausing", "paused")
     ]
     assert [event.seq for event in rest] == [5, 6]
 

@@ -181,13 +181,14 @@ def test_a_checkpoint_whose_commit_was_not_heard_of_is_stored_once(database: Dat
                 connection.connection.commit()
                 raise error
 
+    recorder.event("epoch", {"epoch": 1})
     recorder.checkpoint(a_draft(kinds=("best", "latest", "periodic")))
 
     with database.read() as session:
         stored = checkpoints.list_checkpoints(session, job.id).data
         noted = [each.type for each in events.list_events(session, job.id)]
     assert sorted(checkpoint.kind for checkpoint in stored) == ["best", "latest", "periodic"]
-    assert noted == ["queued", "running", *["checkpoint"] * 3]
+    assert noted == ["queued", "claimed", "epoch", *["checkpoint"] * 3]
     assert list(lost) == []
 
 

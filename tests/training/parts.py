@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import JsonValue
 
 from service.catalogue import Catalogue, Trainable
 from service.datasets.base import Data, ImageData, TextData
 from service.domain.components import Component
 from service.domain.datasets import ImageFacts, SequenceUnit, TextFacts
+from service.domain.events import EventType
 from service.domain.jobs import (
     CheckpointSpec,
     DatasetSpec,
@@ -38,6 +40,7 @@ class MemoryRecorder:
         self.points: list[MetricPoint] = []
         self.reported: list[Progress] = []
         self.drafts: list[CheckpointDraft] = []
+        self.events: list[tuple[EventType, dict[str, JsonValue]]] = []
 
     def started(self, run: RunInfo, preparation: bytes) -> None:
         self.runs.append(run)
@@ -48,6 +51,9 @@ class MemoryRecorder:
 
     def progress(self, progress: Progress) -> None:
         self.reported.append(progress)
+
+    def event(self, happened: EventType, data: Mapping[str, JsonValue]) -> None:
+        self.events.append((happened, dict(data)))
 
     def checkpoint(self, draft: CheckpointDraft) -> None:
         self.drafts.append(draft)

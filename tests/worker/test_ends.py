@@ -37,7 +37,7 @@ def test_sigterm_to_the_group_drains_and_a_later_worker_finishes(each_yard: Yard
     assert (code, queued.status, registered) == (0, "queued", [])
     assert max(checkpoint.step for checkpoint in reached) == queued.progress.step
     assert (ended.status, ended.attempt) == ("succeeded", 2)
-    assert not [event for event in each_yard.events(job) if event.type == "death"]
+    assert not [event for event in each_yard.events(job) if event.type == "died"]
 
 
 def test_ctrl_c_drains_too(yard: Yard) -> None:

@@ -99,7 +99,7 @@ def test_a_job_whose_process_is_killed_goes_on_from_its_newest_checkpoint(
     steps = series_of(busy_yard, job)["train_loss"]
     assert steps == sorted(set(steps))
     assert steps[0] <= checkpoint.step  # what the first attempt measured is still there
-    deaths = [event.data for event in busy_yard.events(job) if event.type == "death"]
+    deaths = [event.data for event in busy_yard.events(job) if event.type == "died"]
     assert "signal 9 (SIGKILL)" in str(deaths)
 
 

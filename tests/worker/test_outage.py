@@ -47,5 +47,5 @@ def test_a_process_that_finds_no_database_waits_and_its_job_is_tried_again(
 
     assert (ended.status, ended.attempt) == ("succeeded", 2)
     noted = [event.type for event in yard.events(job)]
-    assert noted[:4] == ["queued", "running", "queued", "running"]
-    assert "death" not in noted
+    assert noted[:4] == ["queued", "claimed", "queued", "claimed"]
+    assert "died" not in noted
