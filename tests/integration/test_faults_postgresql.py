@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from benchmarks.postgresql import StoppablePostgresql, stoppable_postgresql
 from service.client import Client
 from service.domain.jobs import Job
 from service.store.engine import Database
@@ -16,11 +17,9 @@ from tests.integration.conftest import running
 from tests.integration.faults import (
     SECONDS,
     TINY,
-    StoppablePostgresql,
     assert_refused,
     assert_whole,
     requests_for,
-    stoppable_postgresql,
     until,
     writes_for,
 )
