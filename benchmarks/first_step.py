@@ -6,15 +6,14 @@ on a machine that is busy with other things it waits for them.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from pathlib import Path
 
 from benchmarks.measuring import print_table
+from benchmarks.service import trainyard
 from service.client import Client
 
 TEXT = b"I like eating rice\nyou cook bread\nwe buy apples\nthey share soup\n" * 8
@@ -28,7 +27,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     rounds: int = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as folder, service_in(folder) as client:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        trainyard(Path(folder)) as service,
+        Client(service.url) as client,
+    ):
         client.add_dataset({"name": "bench", "type": "text"}, {"file": TEXT})
         first_step(client)  # the first fork pays for pages that later ones share
         ours: list[float] = []
@@ -64,22 +67,6 @@ def import_torch() -> float:
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import torch"], check=True)
     return time.perf_counter() - began
-
-
-@contextmanager
-def service_in(folder: str) -> Generator[Client]:
-    """Run the service on a new database, until its worker is there."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "service", "up", "--port", "0"],
-        env={**os.environ, "TRAINYARD_DATABASE_URL": f"sqlite:///{folder}/bench.db"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        with Client(process.stdout.readline().strip()) as client:
-            yield client
-        process.terminate()
 
 
 if __name__ == "__main__":

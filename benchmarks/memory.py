@@ -5,10 +5,7 @@ its children. Predictions go to two models in turn, while the second is trained 
 """
 
 import argparse
-import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.load import Load, measure
+from benchmarks.service import trainyard
 from benchmarks.serving import JOB, one_image
 from service.client import Client
 from service.training.device import cpu_name
@@ -30,24 +28,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--predictions", type=int, default=PREDICTIONS)
     given = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "TRAINYARD_DATABASE_URL": f"sqlite:///{folder}/trainyard.db"}
-        with (
-            (Path(folder) / "service.log").open("w") as log,
-            subprocess.Popen(
-                [sys.executable, "-m", "service", "up", "--port", "0"],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            ) as process,
-        ):
-            assert process.stdout is not None
-            url = process.stdout.readline().strip()
-            try:
-                grow(url, process.pid, given.predictions)
-            finally:
-                process.terminate()
+    with tempfile.TemporaryDirectory() as folder, trainyard(Path(folder)) as service:
+        grow(service.url, service.pid, given.predictions)
 
 
 def grow(url: str, pid: int, predictions: int) -> None:

@@ -6,7 +6,6 @@ The same weights, the same client, one server after the other in turn, in one ru
 import argparse
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import httpx
 from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 
 from benchmarks.load import Load, Measured, measure
+from benchmarks.service import trainyard
 from service.catalogue import Catalogue
 from service.client import Client
 from service.prediction.engine import Predictor
@@ -51,7 +51,8 @@ def main() -> None:
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with trainyard(folder) as ours:
+        with trainyard(folder) as service:
+            ours = service.url
             with Client(ours) as client:
                 client.wait_for_job(client.create_job(JOB).id, deadline=300)
             export(folder)
@@ -185,24 +186,6 @@ def export(folder: Path) -> None:
     }
     (folder / "model.json").write_text(json.dumps(made), encoding="utf-8")
     database.dispose()
-
-
-@contextmanager
-def trainyard(folder: Path) -> Generator[str]:
-    """Run the service as a user does."""
-    environment = {**os.environ, "TRAINYARD_DATABASE_URL": f"sqlite:///{folder}/trainyard.db"}
-    command = [sys.executable, "-m", "service", "up", "--port", "0"]
-    with (
-        (folder / "service.log").open("w") as log,
-        subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
-        ) as process,
-    ):
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.send_signal(signal.SIGTERM)
 
 
 @contextmanager
