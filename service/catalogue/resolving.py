@@ -177,6 +177,7 @@ def _training(options: TrainingOptions, recipe: Recipe, task: TaskKind[Any]) -> 
         checkpoint=CheckpointSpec.model_validate(options.checkpoint.model_dump()),
         max_seconds=options.max_seconds,
         best_metric=task.best_metric,
+        exact=options.exact,
     )
 
 

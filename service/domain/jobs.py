@@ -6,7 +6,8 @@ from pydantic import Field, JsonValue
 
 from service.domain.base import Moment, Outgoing
 from service.domain.components import Component
-from service.domain.requests import Device, EarlyStopping, JobKind, Precision
+from service.domain.environments import Environment
+from service.domain.requests import Device, EarlyStopping, Exactness, JobKind, Precision
 
 JobId = NewType("JobId", str)
 LeaseToken = NewType("LeaseToken", str)
@@ -50,6 +51,7 @@ class TrainingSpec(Outgoing):
     checkpoint: CheckpointSpec
     max_seconds: float | None
     best_metric: str = Field(description="The validation metric that chooses the best checkpoint.")
+    exact: Exactness = "preferred"
 
 
 class JobSpec(Outgoing):
@@ -131,6 +133,9 @@ class RunInfo(Outgoing):
     torch: str
     cpu: str
     parameters: int
+    environment: Environment = Field(
+        default={}, description="Everything of the machine that changes the bits of the run."
+    )
 
 
 class Job(Outgoing):

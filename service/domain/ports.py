@@ -26,7 +26,7 @@ class CheckpointDraft(NamedTuple):
 
     `weights` is a safetensors file of the model's state dict; `state` one of everything else that a
     resume needs, with JSON in its metadata and no clock in it. Each kind gets a row of its own;
-    they share the bytes.
+    they share the bytes. One that is not `scheduled` comes of an order: the same run has it or not.
     """
 
     kinds: Sequence[CheckpointKind]
@@ -35,6 +35,7 @@ class CheckpointDraft(NamedTuple):
     metrics: Mapping[str, float]
     weights: bytes
     state: bytes
+    scheduled: bool = True
 
 
 class Recorder(Protocol):
@@ -57,7 +58,7 @@ class Recorder(Protocol):
         ...
 
     def event(self, happened: EventType, data: Mapping[str, JsonValue]) -> None:
-        """Take an event; written together with the metrics, or with the next checkpoint."""
+        """Take an event; it is written with whatever is written next, a checkpoint too."""
         ...
 
     def checkpoint(self, draft: CheckpointDraft) -> None:

@@ -10,6 +10,7 @@ from service.domain.text import Name, ShortText
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["float32"]
+Exactness = Literal["preferred", "required"]
 JobKind = Literal["train"]
 Sizes = Annotated[tuple[Annotated[int, Strict(), Field(ge=1, le=65536)], ...], Strict(False)]
 """A list of layer sizes. Its items are strict; JSON has no tuples, so the list itself cannot be."""
@@ -53,6 +54,11 @@ class TrainingOptions(Incoming):
     checkpoint: CheckpointPolicy = CheckpointPolicy()
     max_seconds: float | None = Field(
         default=None, gt=0, description="End after so much training time, as succeeded."
+    )
+    exact: Exactness = Field(
+        default="preferred",
+        description="required: once there is a checkpoint, wait for a worker that goes on with the "
+        "same bits; preferred: go on anyway, and say in an event what differs.",
     )
 
     @model_validator(mode="after")

@@ -9,10 +9,12 @@ from typing import NamedTuple, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from service.domain.jobs import Checkpoint, CheckpointKind, CheckpointList, JobSpec
+from service.domain.environments import needs
+from service.domain.jobs import Checkpoint, CheckpointKind, CheckpointList, JobSpec, RunInfo
 from service.store import blobs, events, paging
 from service.store.errors import JobNotFound
 from service.store.leases import change_held, held_job
+from service.store.needs import require
 from service.store.tables import CheckpointRow, JobRow
 
 
@@ -30,6 +32,7 @@ class StoredState(NamedTuple):
     weights_bytes: int
     state_blob_sha256: str
     state_bytes: int
+    scheduled: bool = True
 
 
 class ResumePoint(NamedTuple):
@@ -46,13 +49,17 @@ def add(session: Session, lease: str, state: StoredState, *, now: datetime) -> l
     """Store one checkpoint per kind, drop what is beyond the asked number, note an event.
 
     What an earlier try has stored, although its answer was lost, stays as it is. The job was alive
-    to write it: deaths and reclaims count from zero again. Raises LeaseLost.
+    to write it: deaths and reclaims count from zero again. A job that must go on exactly waits from
+    now on for a worker like this one. Raises LeaseLost.
     """
     job = held_job(session, lease)
     if job.preparation_sha256 is None:
         message = f"{job.id} stores a checkpoint before it has started"
         raise ValueError(message)
-    keep = _kept(JobSpec.model_validate(job.spec))
+    spec = JobSpec.model_validate(job.spec)
+    keep = _kept(spec)
+    if spec.training.exact == "required":
+        require(session, job.id, needs(RunInfo.model_validate(job.run).environment))
     before = set(session.scalars(sa.select(CheckpointRow.id).where(_one_of(state.ids.values()))))
     new: list[CheckpointKind] = [kind for kind, id_ in state.ids.items() if id_ not in before]
     kinds: list[CheckpointKind] = [kind for kind in new if keep[kind] > 0]
@@ -65,7 +72,11 @@ def add(session: Session, lease: str, state: StoredState, *, now: datetime) -> l
     blobs.release(session, [*freed, state.weights_sha256, state.state_blob_sha256])
     checkpoints = [_to_checkpoint(row) for row in rows]
     for checkpoint in checkpoints:
-        data = {"checkpoint": checkpoint.id, "kind": checkpoint.kind, "step": checkpoint.step}
+        data = checkpoint.model_dump(
+            mode="json",
+            include={"kind", "step", "epoch", "weights_sha256", "state_sha256"},
+        )
+        data |= {"checkpoint": checkpoint.id, "scheduled": state.scheduled}
         events.append(session, job.id, "checkpoint", data=data, now=now)
     return checkpoints
 

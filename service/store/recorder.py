@@ -54,8 +54,9 @@ class DatabaseRecorder:
         self._progress: Progress | None = None
 
     def started(self, run: RunInfo, preparation: bytes) -> None:
-        """Note what was chosen, and what the task needs to predict."""
+        """Note what was chosen, and what the task needs to predict, with the events so far."""
         patiently(lambda: self._start(run, preparation))
+        self._written()
 
     def _start(self, run: RunInfo, preparation: bytes) -> None:
         sha256, _ = blobs.put(self._database, preparation)
@@ -70,6 +71,7 @@ class DatabaseRecorder:
             blobs.unhold(session, [sha256])
             if before not in {None, sha256}:
                 blobs.release(session, [str(before)])
+            self._write(session)
 
     def metrics(self, points: Sequence[MetricPoint]) -> None:
         """Take points; write if it is time."""
@@ -84,7 +86,6 @@ class DatabaseRecorder:
     def event(self, happened: EventType, data: Mapping[str, JsonValue]) -> None:
         """Take an event; it waits for the next write, so that none lies past its checkpoint."""
         self._events.append((happened, data))
-        self._write_if_due()
 
     def checkpoint(self, draft: CheckpointDraft) -> None:
         """Store the bytes, then in one short transaction all that refers to them."""
@@ -108,6 +109,7 @@ class DatabaseRecorder:
             weights_bytes=weights_bytes,
             state_blob_sha256=state_sha256,
             state_bytes=state_bytes,
+            scheduled=draft.scheduled,
         )
         with self._database.begin() as session:
             self._write(session)

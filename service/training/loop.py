@@ -18,17 +18,16 @@ from service.catalogue import Trainable
 from service.domain.jobs import CheckpointKind, JobSpec
 from service.domain.ports import CheckpointDraft, Recorder
 from service.tasks.base import Batch
-from service.training import device as devices
 from service.training.failures import LossNotFinite
 from service.training.reports import Length, Reports
-from service.training.state import Cursor, TrainingState, capture, restore
+from service.training.start import Saved, begin
+from service.training.state import Cursor, TrainingState, capture
 from service.training.step import StepResult, train_step
 from service.training.validation import (
     evaluate,
     finite_or_none,
     is_better,
     on_device,
-    stream_seed,
 )
 
 
@@ -60,18 +59,17 @@ def train(
     recorder: Recorder,
     *,
     device: torch.device,
-    resume: tuple[bytes, bytes] | None = None,
+    resume: Saved | None = None,
     clock: Callable[[], float] = time.monotonic,
     spent_seconds: float = 0.0,
 ) -> Outcome:
     """Train until the spec's end, an early stop or an order; report everything to `recorder`.
 
-    `resume` is (weights, state) of a checkpoint; `spent_seconds` what earlier attempts took, for
-    `max_seconds`. Raises LossNotFinite; the last good checkpoint stays usable.
+    `resume` is the checkpoint to go on from; `spent_seconds` what earlier attempts took, for
+    `max_seconds`. Raises NotExact before it begins, and LossNotFinite; the last good checkpoint
+    stays usable.
     """
-    state = begin(trainable, spec, device=device, resume=resume)
-    info = devices.run_info(device, spec.training.precision, state.model)
-    recorder.started(info, trainable.task.preparation())
+    state = begin(trainable, spec, recorder, device=device, resume=resume)
     batches = trainable.train.steps_per_epoch(spec.training.batch_size)
     length = Length(batches, trainable.steps, spec.training.epochs)
     reports = Reports(recorder, state.cursor, length, clock=clock)
@@ -86,7 +84,8 @@ def train(
         if command == "cancel":
             return Outcome("cancel")
         if command is not None:
-            _checkpoint(run, ["pause" if command == "pause" else "latest"], reports.mean_loss())
+            kind: CheckpointKind = "pause" if command == "pause" else "latest"
+            _checkpoint(run, [kind], reports.mean_loss(), scheduled=False)
             return Outcome(command)
         try:
             result = _step(run)
@@ -99,31 +98,6 @@ def train(
         if out_of_time:
             return Outcome("finished", "max_seconds")
     return Outcome("finished")
-
-
-def begin(
-    trainable: Trainable,
-    spec: JobSpec,
-    *,
-    device: torch.device,
-    resume: tuple[bytes, bytes] | None = None,
-) -> TrainingState:
-    """Make the state before the first step, or the one that a checkpoint holds."""
-    devices.make_deterministic(device)
-    memory_format = devices.choose_memory_format(trainable.model, device)
-    devices.place(trainable.model, device, memory_format)
-    state = TrainingState(
-        model=trainable.model.train(),
-        optimizer=trainable.optimizer,
-        schedule=trainable.schedule,
-        device=device,
-        environment=devices.environment(device, spec.training.precision, memory_format),
-        cursor=Cursor(),
-    )
-    torch.manual_seed(stream_seed(spec.training.seed, "training"))
-    if resume is not None:
-        restore(state, *resume)
-    return state
 
 
 def _step(run: _Run) -> StepResult:
@@ -208,10 +182,15 @@ def _out_of_patience(cursor: Cursor, spec: JobSpec) -> bool:
     return stopping is not None and cursor.epochs_without_improvement >= stopping.patience
 
 
-def _checkpoint(run: _Run, kinds: Sequence[CheckpointKind], metrics: dict[str, float]) -> None:
+def _checkpoint(
+    run: _Run, kinds: Sequence[CheckpointKind], metrics: dict[str, float], *, scheduled: bool = True
+) -> None:
+    """Write a checkpoint; one that is not `scheduled` comes of an order, anywhere in an epoch."""
     weights, content = capture(run.state)
     run.reports.progress()
     cursor = run.state.cursor
+    if scheduled and cursor.position == 0:
+        run.reports.epoch(metrics)  # nothing lies between it and its checkpoint
     run.recorder.checkpoint(
-        CheckpointDraft(kinds, cursor.step, cursor.epoch, metrics, weights, content)
+        CheckpointDraft(kinds, cursor.step, cursor.epoch, metrics, weights, content, scheduled)
     )

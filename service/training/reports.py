@@ -7,13 +7,18 @@ beginning of the epoch, and at its end. Only progress and `time/…` follow the 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from pydantic import JsonValue
+
 from service.domain.jobs import Progress
 from service.domain.ports import MetricPoint, Recorder
 from service.training.failures import LossNotFinite
 from service.training.state import Cursor
 from service.training.step import StepResult
+from service.training.validation import finite_or_none
 
 PROGRESS_SECONDS = 0.25
+EVENT_SECONDS = (1.0, 30.0)
+"""How far progress events lie apart: at least, where a whole percent was passed; at most."""
 
 
 class Length(NamedTuple):
@@ -43,6 +48,8 @@ class Reports:
         self._started = self._last_points = self._last_progress = clock()
         self._first_step = cursor.step
         self._examples = 0
+        self._train_loss: float | None = None  # as it was reported last
+        self._event_at, self._event_percent = self._started, self._percent()
 
     def elapsed_seconds(self) -> float:
         """Return how long this run has been training."""
@@ -76,6 +83,14 @@ class Reports:
         self._recorder.metrics([MetricPoint("train_loss", failure.step, epoch, failure.loss)])
         self.progress()
 
+    def epoch(self, metrics: Mapping[str, float]) -> None:
+        """Report the end of an epoch."""
+        finite: JsonValue = {name: finite_or_none(value) for name, value in metrics.items()}
+        cursor = self._cursor
+        self._recorder.event(
+            "epoch", {"epoch": cursor.epoch, "step": cursor.step, "metrics": finite}
+        )
+
     def progress(self) -> None:
         """Report how far the run came; the time left is guessed from this run's own pace."""
         now = self._clock()
@@ -84,23 +99,37 @@ class Reports:
         left = self._steps - cursor.step
         pace = (now - self._started) / done if done else None
         self._last_progress = now
-        self._recorder.progress(
-            Progress(
-                epoch=cursor.epoch,
-                epochs=self._epochs,
-                step=cursor.step,
-                steps=self._steps,
-                percent=round(100 * cursor.step / self._steps, 2),
-                eta_seconds=None if pace is None else round(pace * left, 3),
-            )
+        progress = Progress(
+            epoch=cursor.epoch,
+            epochs=self._epochs,
+            step=cursor.step,
+            steps=self._steps,
+            percent=self._percent(),
+            eta_seconds=None if pace is None else round(pace * left, 3),
         )
+        if self._is_news(progress.percent, now):
+            self._event_at, self._event_percent = now, progress.percent
+            loss = {} if self._train_loss is None else {"train_loss": self._train_loss}
+            data = progress.model_dump(mode="json", exclude={"updated_at"})
+            self._recorder.event("progress", {**data, **loss})
+        self._recorder.progress(progress)
+
+    def _percent(self) -> float:
+        return round(100 * self._cursor.step / self._steps, 2)
+
+    def _is_news(self, percent: float, now: float) -> bool:
+        least, most = EVENT_SECONDS
+        passed = int(percent) > int(self._event_percent)
+        return now - self._event_at >= (least if passed else most)
 
     def _points(self, result: StepResult) -> None:
         now = self._clock()
         seconds = max(now - self._last_points, 1e-9)
+        mean_loss = self.mean_loss()
+        self._train_loss = mean_loss["train_loss"]
         self.values(
             {
-                **self.mean_loss(),
+                **mean_loss,
                 "lr": result.lr,
                 "gradient_norm": result.gradient_norm,
                 "time/examples_per_second": self._examples / seconds,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from service.training.device import Environment
+from service.domain.environments import Environment
 
 _FORMAT = 1
 _METADATA_KEY = "state"

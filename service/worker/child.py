@@ -21,7 +21,7 @@ from service.store import claims as claim_store
 from service.store.engine import Database, database_now
 from service.store.errors import DATABASE_TROUBLE, LeaseLost, StorageFull
 from service.store.patience import in_words, patiently
-from service.training.device import available_devices
+from service.training.device import available_devices, machine_offers
 from service.worker import memory
 from service.worker.abilities import DATABASE_AWAY, Abilities, Work
 from service.worker.failures import job_error
@@ -79,7 +79,8 @@ def run_job(work: Work, database: Database, command: Callable[[], Command | None
 def report_abilities(answer: "Connection[Abilities]", orders: "Connection[Command | None]") -> None:
     """Say what this machine has; runs in a child of its own, which also warms the server up."""
     orders.close()
-    answer.send(Abilities(available_devices(), Catalogue.installed().components()))
+    components = [*Catalogue.installed().components(), *machine_offers()]
+    answer.send(Abilities(available_devices(), components))
     answer.close()
 
 

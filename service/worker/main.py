@@ -10,6 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from service.domain.environments import offers_threads
 from service.domain.jobs import WorkerId
 from service.domain.workers import NewWorker
 from service.settings import Settings
@@ -138,7 +139,7 @@ def _new_worker(abilities: Abilities, threads: int) -> NewWorker:
         host=socket.gethostname(),
         pid=os.getpid(),
         devices=abilities.devices,
-        components=abilities.components,
+        components=[*abilities.components, *offers_threads(threads)],
         threads=threads,
     )
 

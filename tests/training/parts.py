@@ -22,6 +22,7 @@ from service.domain.jobs import (
 )
 from service.domain.ports import CheckpointDraft, Command, MetricPoint
 from service.training.loop import Outcome, train
+from service.training.start import Saved
 
 CATALOGUE = Catalogue.installed()
 CPU = torch.device("cpu")
@@ -177,7 +178,7 @@ def run(
         spec,
         recorder,
         device=CPU,
-        resume=None if resume is None else (resume.weights, resume.state),
+        resume=None if resume is None else Saved("ckpt_1", resume.weights, resume.state),
         **options,
     )
     return outcome, recorder, trainable

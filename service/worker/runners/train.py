@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import torch
 
 from service.datasets import registry
+from service.domain.environments import needs
 from service.domain.jobs import JobStatus
 from service.domain.ports import Command
 from service.store import checkpoints as checkpoint_store
@@ -18,9 +19,11 @@ from service.store import metrics as metric_store
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import database_now
 from service.store.leases import held_job
+from service.store.needs import require
 from service.store.recorder import DatabaseRecorder
 from service.training import device as devices
 from service.training.loop import train
+from service.training.start import NotExact, Saved
 from service.worker import downloads
 from service.worker.runners.base import Run
 
@@ -43,21 +46,28 @@ def run(attempt: Run) -> None:
         return
     with attempt.database.begin() as session:
         spent_seconds = held_job(session, claim.lease).trained_seconds
-    torch.set_num_threads(attempt.threads)
+    # Initial weights are a function of the seed alone: LAPACK's bits depend on the threads.
+    torch.set_num_threads(1)
     trainable = attempt.catalogue.build(spec, registry.load(facts, source))
-    # Only now: whatever was computed before did not need to be exact, what follows does.
-    torch.set_num_threads(devices.choose_threads(trainable.model, attempt.threads))
+    resume = _resume(attempt, source)
+    before = None if resume is None else resume.environment()
+    threads = devices.choose_threads(trainable.model, attempt.threads, before=before)
+    torch.set_num_threads(threads)
     recorder = DatabaseRecorder(
         attempt.database, claim, attempt.command, trained_seconds=spent_seconds
     )
-    outcome = train(
-        trainable,
-        spec,
-        recorder,
-        device=devices.choose_device(spec.training.device),
-        resume=_resume(attempt, source),
-        spent_seconds=spent_seconds,
-    )
+    try:
+        outcome = train(
+            trainable,
+            spec,
+            recorder,
+            device=devices.choose_device(spec.training.device, before=before),
+            resume=resume,
+            spent_seconds=spent_seconds,
+        )
+    except NotExact as reason:
+        _leave_to_another(attempt, reason)
+        return
     recorder.flush()
     if outcome.how != "finished":
         _give_back(attempt, outcome.how)
@@ -74,12 +84,26 @@ def _give_back(attempt: Run, order: Command) -> None:
         claim_store.release(session, attempt.claim.lease, status=RELEASED[order], now=now)
 
 
-def _resume(attempt: Run, source: DatabaseBlobs) -> tuple[bytes, bytes] | None:
-    """Return the newest checkpoint's two files, and forget all metrics that lie past it."""
+def _leave_to_another(attempt: Run, reason: NotExact) -> None:
+    """Give the job back, to wait for a worker like the one that wrote its checkpoint."""
+    with attempt.database.begin() as session:
+        require(session, attempt.claim.job_id, needs(reason.environment))
+        claim_store.release(
+            session,
+            attempt.claim.lease,
+            status="queued",
+            reason=f"must go on exactly, but {reason}",
+            now=database_now(session),
+        )
+
+
+def _resume(attempt: Run, source: DatabaseBlobs) -> Saved | None:
+    """Return the newest checkpoint, and forget all metrics that lie past it."""
     with attempt.database.begin() as session:
         point = checkpoint_store.newest_for_resume(session, attempt.claim.job_id)
         after = -1 if point is None else point.step
         metric_store.delete_after(session, attempt.claim.lease, after)
     if point is None:
         return None
-    return source.read(point.weights_sha256), source.read(point.state_blob_sha256)
+    weights, state = point.weights_sha256, point.state_blob_sha256
+    return Saved(point.checkpoint, source.read(weights), source.read(state))

@@ -1,0 +1,89 @@
+"""The beginning of a run, or of its going on: what can be as it was before is, the rest is said."""
+
+# pyright: reportUnknownMemberType=false
+# torch annotates some of its functions only in part.
+
+from typing import NamedTuple
+
+import torch
+from pydantic import JsonValue
+
+from service.catalogue import Trainable
+from service.domain.environments import Environment, as_json, differences, in_words
+from service.domain.jobs import JobSpec
+from service.domain.ports import Recorder
+from service.training import device as devices
+from service.training.state import Cursor, TrainingState, read_header, restore
+from service.training.validation import stream_seed
+
+
+class Saved(NamedTuple):
+    """A checkpoint to go on from: its id and its two files."""
+
+    checkpoint: str
+    weights: bytes
+    state: bytes
+
+    def environment(self) -> Environment:
+        """Return where it was computed."""
+        return read_header(self.state)["environment"]
+
+
+class NotExact(Exception):  # noqa: N818
+    """The job must go on exactly, and this machine cannot; nothing was computed or written."""
+
+    def __init__(self, environment: Environment, differs: str) -> None:
+        super().__init__(differs)
+        self.environment = environment
+
+
+def begin(
+    trainable: Trainable,
+    spec: JobSpec,
+    recorder: Recorder,
+    *,
+    device: torch.device,
+    resume: Saved | None = None,
+) -> TrainingState:
+    """Make the state before the first step, or the one that a checkpoint holds, and report it.
+
+    Raises NotExact where the spec requires exactness.
+    """
+    before = None if resume is None else resume.environment()
+    devices.make_deterministic(device)
+    memory_format = devices.choose_memory_format(trainable.model, device, before=before)
+    environment = devices.environment(device, spec.training.precision, memory_format)
+    differs = [] if before is None else differences(before, environment)
+    if before is not None and differs and spec.training.exact == "required":
+        raise NotExact(before, in_words(differs))
+    devices.place(trainable.model, device, memory_format)
+    state = TrainingState(
+        model=trainable.model.train(),
+        optimizer=trainable.optimizer,
+        schedule=trainable.schedule,
+        device=device,
+        environment=environment,
+        cursor=Cursor(),
+    )
+    torch.manual_seed(stream_seed(spec.training.seed, "training"))
+    if resume is not None:
+        restore(state, resume.weights, resume.state)
+    info = devices.run_info(device, spec.training.precision, state.model, environment)
+    started: dict[str, JsonValue] = {
+        "run": info.model_dump(mode="json"),
+        "checkpoint": None if resume is None else resume.checkpoint,
+        "step": state.cursor.step,
+        "exact": not differs,
+        "differs": as_json(differs),
+    }
+    recorder.event("started", started)
+    if differs:
+        message = f"The run goes on, but not with the same bits: {in_words(differs)}."
+        warning: dict[str, JsonValue] = {
+            "code": "resume_not_exact",
+            "message": message,
+            "differs": as_json(differs),
+        }
+        recorder.event("warning", warning)
+    recorder.started(info, trainable.task.preparation())
+    return state
