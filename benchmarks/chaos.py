@@ -38,12 +38,12 @@ def main() -> int:
     """Run, print the line, and end with 1 where something is wrong."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=1.0)
-    options.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
+    options.add_argument("--seed", type=int, default=any_seed())
     options.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     options.add_argument("--keep", type=Path, help="A folder for database and logs, to look at.")
     given = options.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    log.setLevel(logging.INFO)
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +75,11 @@ def run(folder: Path, *, minutes: float, seed: int, database: str) -> Outcome:
         opened.dispose()
         traffic.close()
     return _summary(seed, database, traffic, harm, findings, orphans)
+
+
+def any_seed() -> int:
+    """Draw a seed; it is printed, so that what it found can be looked for again."""
+    return random.randrange(10**6)  # noqa: S311
 
 
 def is_clean(outcome: Outcome) -> bool:

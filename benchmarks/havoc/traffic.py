@@ -17,8 +17,11 @@ from service.domain.jobs import ENDED
 MAX_UNENDED = 6
 """Jobs in flight at a time: enough to keep two workers busy through every harm."""
 
-ACTIONS = {"read": 5, "pause": 3, "resume": 5, "cancel": 1, "retry": 2, "delete": 1}
+TO_UNENDED = {"read": 6, "pause": 3, "resume": 6, "cancel": 1}
+TO_ENDED = {"read": 4, "retry": 4, "delete": 1}
 """What is done to jobs, and how often."""
+
+SHARE_OF_ENDED = 0.2
 
 PAUSES = (0.05, 0.4)
 LABEL = "chaos"
@@ -127,11 +130,14 @@ class Traffic:
             self._stop.wait(self._random.uniform(*PAUSES))
 
     def _act(self) -> None:
-        """Do something to a job; most often to one that has not ended."""
+        """Do something to a job, which may have come to another status meanwhile."""
         alive = self.ledger.alive()
+        ended = [each for each in alive if each.status in ENDED]
+        look_back = bool(ended) and self._random.random() < SHARE_OF_ENDED
         unended = [each for each in alive if each.status not in ENDED]
-        chosen = self._random.choice(alive if self._random.random() < 0.2 else unended)
-        (action,) = self._random.choices(list(ACTIONS), weights=list(ACTIONS.values()))
+        chosen = self._random.choice(ended if look_back else unended)
+        actions = TO_ENDED if look_back else TO_UNENDED
+        (action,) = self._random.choices(list(actions), weights=list(actions.values()))
         path = f"/v1/jobs/{chosen.job}"
         if action == "read":
             answer = self.ask("GET", path)
