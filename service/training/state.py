@@ -102,9 +102,18 @@ def restore(state: TrainingState, weights: bytes, content: bytes) -> Environment
     state.schedule.load_state_dict({**header["schedule"], "lr_lambdas": unchanged})
     state.cursor = Cursor(**header["cursor"])
     carry = tensors.get("carry")
-    state.carry = None if carry is None else carry.to(state.device)
+    state.carry = None if carry is None else own(carry.to(state.device))
     _restore_random_states(tensors, state.device)
     return header["environment"]
+
+
+def own(tensor: Tensor) -> Tensor:
+    """Copy a tensor, row by row, to memory of its own.
+
+    What was read from a file lies at any address, what was computed may be a part of something
+    larger; vector instructions and products of matrices begin elsewhere then, and add up otherwise.
+    """
+    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def read_header(content: bytes) -> dict[str, Any]:
@@ -162,7 +171,7 @@ def _restore_optimizer(
 def _like(tensor: Tensor, parameter: Tensor) -> Tensor:
     """Give a tensor of a parameter's shape its layout too: kernels add up in memory order."""
     if tensor.shape != parameter.shape:
-        return tensor
+        return own(tensor)
     return torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
 
 

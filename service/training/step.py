@@ -13,7 +13,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from service.tasks.base import Batch, Task
 from service.training.failures import LossNotFinite
-from service.training.state import TrainingState
+from service.training.state import TrainingState, own
 
 
 class StepResult(NamedTuple):
@@ -44,7 +44,8 @@ def train_step(
     weights: list[int] = []
     examples = 0
     for batch in batches:
-        loss, state.carry = task.loss(state.model, batch, state.carry)
+        loss, carry = task.loss(state.model, batch, state.carry)
+        state.carry = None if carry is None else own(carry)  # as a resume finds it
         (loss * batch.weight if accumulate else loss).backward()
         losses.append(loss.detach())
         weights.append(batch.weight)
