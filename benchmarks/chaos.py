@@ -69,6 +69,7 @@ def run(folder: Path, *, minutes: float, seed: int, database: str) -> Outcome:
         findings = audit.Findings()
         settle(processes, traffic, findings)
         audit.look_at_jobs(traffic, truths, findings)
+        audit.look_at_followers(traffic, findings)
         orphans = processes.end()
         opened = Database.open(url)
         audit.look_at_blobs(opened, findings)

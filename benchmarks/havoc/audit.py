@@ -29,6 +29,7 @@ LEGAL_FAILURES = {"child_died", "worker_lost"}
 """Too many deaths in a row is what the service promises to give up after."""
 
 PAGE = 100
+FOLLOW_SECONDS = 10.0
 
 
 @dataclass
@@ -50,6 +51,7 @@ class Findings:
     hash_mismatches: list[str] = field(default_factory=list[str])
     wrong_metrics: list[str] = field(default_factory=list[str])
     wrong_events: list[str] = field(default_factory=list[str])
+    wrong_streams: list[str] = field(default_factory=list[str])
     wrong_failures: list[str] = field(default_factory=list[str])
     broken_blobs: list[str] = field(default_factory=list[str])
 
@@ -89,6 +91,20 @@ def _look_at_job(traffic: Traffic, posted: Posted, truth: Truth, findings: Findi
         findings.hash_mismatches.append(f"{job} ({posted.recipe})")
     if _metrics(traffic, job) != truth.metrics:
         findings.wrong_metrics.append(f"{job} ({posted.recipe})")
+
+
+def look_at_followers(traffic: Traffic, findings: Findings) -> None:
+    """See that who followed a job was sent every event once, through all broken connections."""
+    gone = {each.job for each in traffic.ledger.posted if each.deleted}
+    for follower in traffic.followers:
+        if follower.job in gone:
+            continue
+        follower.wait(FOLLOW_SECONDS)
+        types = [each["type"] for each in _events(traffic, follower.job)]
+        # A stream ends with its job; a retry begins another.
+        whole = "retried" in types or len(follower.seqs) == len(types)
+        if not whole or follower.seqs != list(range(1, len(follower.seqs) + 1)):
+            findings.wrong_streams.append(f"{follower.job}: {follower.seqs} of {len(types)}")
 
 
 def _checkpoints(traffic: Traffic, job: str) -> set[tuple[str, int, str, str]]:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import httpx
 
+from benchmarks.havoc.followers import Follower
 from benchmarks.havoc.recipes import RECIPES
 from service.domain.jobs import ENDED
 
@@ -22,6 +23,8 @@ TO_ENDED = {"read": 4, "retry": 4, "delete": 1}
 """What is done to jobs, and how often."""
 
 SHARE_OF_ENDED = 0.2
+FOLLOWED = 3
+"""Every third job is followed by its events."""
 
 PAUSES = (0.05, 0.4)
 LABEL = "chaos"
@@ -65,6 +68,8 @@ class Traffic:
     def __init__(self, url: str, seed: int) -> None:
         self.ledger = Ledger()
         self._random = Random(seed)  # noqa: S311  chaos shall be repeatable
+        self.followers: list[Follower] = []
+        self._url = url
         self._http = httpx.Client(base_url=url, timeout=60)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
@@ -80,6 +85,8 @@ class Traffic:
 
     def close(self) -> None:
         """Close the connections."""
+        for follower in self.followers:
+            follower.stop()
         self._http.close()
 
     def ask(self, method: str, path: str, **options: Any) -> httpx.Response | None:
@@ -113,6 +120,8 @@ class Traffic:
             answer = self.ask("POST", "/v1/jobs", json=body, headers=headers)
             if answer is not None and answer.is_success:
                 posted.job = answer.json()["id"]
+                if posted.number % FOLLOWED == 0:
+                    self.followers.append(Follower(self._url, answer.json()["id"]))
             elif keyed and not self._stop.is_set():
                 time.sleep(0.1)
                 continue
