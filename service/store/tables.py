@@ -170,6 +170,7 @@ class JobRow(Row):
     )
     spec: Mapped[Json]
     labels: Mapped[Json] = mapped_column("metadata")
+    request_sha256: Mapped[str | None]
 
     noted_order: Mapped[str | None]
     lease: Mapped[str | None] = mapped_column(unique=True)
@@ -285,6 +286,23 @@ class CheckpointRow(Row):
     state_blob_sha256: Mapped[str] = mapped_column(ForeignKey(BLOB), index=True)
     preparation_sha256: Mapped[str] = mapped_column(ForeignKey(BLOB), index=True)
     created_at: Mapped[datetime]
+
+
+class IdempotencyKeyRow(Row):
+    """The answer to a request that came with an Idempotency-Key.
+
+    It has its status once the transaction commits that creates what is asked for, and the row.
+    """
+
+    __tablename__ = "idempotency_keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str]
+    status: Mapped[int | None]
+    headers: Mapped[Json | None]
+    body: Mapped[bytes | None]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class ModelNameRow(Row):
