@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from service.datasets.base import BuiltIn
+from service.datasets.mnist_files import NAMES
 from service.domain.datasets import IdxDatasetSpec
 
 CLASSES = [
@@ -29,12 +30,7 @@ _SPEC = IdxDatasetSpec(
 
 def _files() -> Mapping[str, bytes]:
     folder = files("service.datasets.builtin") / "data" / "fashion-mnist-mini"
-    return {
-        "images": (folder / "train-images-idx3-ubyte.gz").read_bytes(),
-        "labels": (folder / "train-labels-idx1-ubyte.gz").read_bytes(),
-        "test_images": (folder / "t10k-images-idx3-ubyte.gz").read_bytes(),
-        "test_labels": (folder / "t10k-labels-idx1-ubyte.gz").read_bytes(),
-    }
+    return {role: (folder / name).read_bytes() for role, name in NAMES.items()}
 
 
 BUILT_IN = BuiltIn(spec=_SPEC, files=_files)
