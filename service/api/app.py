@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from service.api import (
     components,
     datasets,
+    forks,
     jobs,
     metrics,
     models,
@@ -129,6 +130,7 @@ def _parts(settings: Settings) -> list[Part]:
         Part(system.probes, [], None),
         part(system.router, "train", body, threaded),
         part(jobs.router, "train", body, threaded),
+        part(forks.router, "train", body, threaded),
         part(metrics.router, "train", body, threaded),
         part(models.router, "predict", body, threaded),
         part(datasets.router, "train", body, threaded),

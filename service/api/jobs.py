@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
+from service.api.accepting import accept
 from service.api.bodies import named, read_json, takes
 from service.api.built_ins import facts_of
 from service.api.limits import begin_to_wait
@@ -15,7 +16,7 @@ from service.api.preferences import preferred_wait
 from service.api.problems import problem_responses
 from service.api.queries import free_parameters
 from service.domain.jobs import ENDED, CheckpointList, Job, JobList, JobStatus, NewJob, Plan
-from service.domain.problems import NotFound, Unavailable
+from service.domain.problems import NotFound
 from service.domain.requests import JobRequest
 from service.domain.text import ShortText
 from service.domain.transitions import JobAction
@@ -26,17 +27,6 @@ from service.store.jobs import JobFilters
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 METADATA_PREFIX = "metadata."
-
-
-class QueueFull(Unavailable):
-    """As many jobs wait as the service takes."""
-
-    code = "queue_full"
-    title = "The queue is full"
-    retry_after_seconds = 30
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"{limit} jobs wait already. Cancel some, or send this one later.")
 
 
 async def _job_request(request: Request) -> JobRequest:
@@ -71,9 +61,7 @@ def create_job(
         spec=spec, priority=body.priority, client_id=body.client_id, metadata=body.metadata
     )
     with parts.database.begin() as session:
-        if job_store.count_queued(session) >= parts.settings.max_queued_jobs:
-            raise QueueFull(parts.settings.max_queued_jobs)
-        job = job_store.enqueue(session, new, now=database_now(session))
+        job = accept(parts, session, new)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job
 

@@ -9,7 +9,7 @@ Targets = dict[str, tuple[str, str]]
 """The next operation → its path parameter, and where the answer has its value."""
 
 _JOB_READS = ("get_job", "get_metrics", "list_checkpoints")
-_JOB_ACTIONS = ("pause_job", "resume_job", "cancel_job", "retry_job", "delete_job")
+_JOB_ACTIONS = ("pause_job", "resume_job", "cancel_job", "retry_job", "delete_job", "fork_job")
 _OF_JOBS: Targets = dict.fromkeys((*_JOB_READS, *_JOB_ACTIONS), ("job_id", "id"))
 _OF_DATASETS: Targets = dict.fromkeys(("get_dataset", "delete_dataset"), ("name", "name"))
 
@@ -19,6 +19,7 @@ LINKS: dict[str, dict[str, Targets]] = {
     "resume_job": {"200": _OF_JOBS},
     "cancel_job": {"200": _OF_JOBS},
     "retry_job": {"200": _OF_JOBS},
+    "fork_job": {"202": {**_OF_JOBS, "predict": ("model", "id")}},
     "create_dataset": {"201": _OF_DATASETS, "200": _OF_DATASETS},
     "get_model": {"200": dict.fromkeys(("predict", "list_versions"), ("model", "name"))},
 }

@@ -17,6 +17,7 @@ from service.api.problems import ProblemDetails, problem_responses
 from service.catalogue import Catalogue
 from service.domain.datasets import TextDatasetBody
 from service.domain.predictions import PredictRequest
+from service.domain.requests import ForkRequest
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -45,6 +46,7 @@ def _document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
         TextDatasetBody,
         UploadSpec,
         PredictRequest,
+        ForkRequest,
         ProblemDetails,
     ]
     _, schemas = models_json_schema(

@@ -2,5 +2,6 @@
 
 from service.catalogue.building import Trainable
 from service.catalogue.catalogue import Catalogue
+from service.catalogue.inheriting import Inheritance
 
-__all__ = ["Catalogue", "Trainable"]
+__all__ = ["Catalogue", "Inheritance", "Trainable"]

@@ -6,16 +6,19 @@ from typing import Any, Self
 from pydantic import BaseModel, JsonValue
 from torch import nn
 
-from service.catalogue import building, planning, resolving
+from service.catalogue import building, forking, inheriting, planning, resolving
 from service.catalogue.building import Trainable
 from service.catalogue.discovery import Installed, discover
+from service.catalogue.inheriting import Inheritance
 from service.catalogue.requests import job_request_model
 from service.datasets.base import Data
 from service.domain.components import Component, ComponentInfo, ComponentKind
 from service.domain.datasets import DatasetFacts
-from service.domain.jobs import JobSpec, Plan
+from service.domain.forks import ForkSource
+from service.domain.jobs import Job, JobSpec, Plan
 from service.domain.requests import JobRequest
 from service.domain.shapes import Shape
+from service.domain.validation import below
 from service.tasks.base import Task
 
 MAX_PARAMETERS = 10**9
@@ -38,6 +41,41 @@ class Catalogue:
         """Fill in every default. Raises Invalid with a pointer to what does not go together."""
         return resolving.resolve(
             self._installed, request, facts, max_parameters=self._max_parameters
+        )
+
+    def forked_request(self, parent: Job, patch: Mapping[str, JsonValue]) -> JobRequest:
+        """Patch the request of a job. Raises Invalid with pointers below /patch."""
+        return forking.patched_request(self.job_request, parent, patch)
+
+    def fork(
+        self, source: ForkSource, request: JobRequest, facts: DatasetFacts, preparation: bytes
+    ) -> JobSpec:
+        """Resolve a forked request, and decide what it keeps of the checkpoint's state.
+
+        `preparation` is that of the checkpoint's task. Raises Invalid with pointers below /patch.
+        """
+        with below("/patch"):
+            spec = self.resolve(request, facts)
+        return forking.fork(self._installed, spec, facts, source, preparation)
+
+    def inherit(
+        self,
+        trainable: Trainable,
+        spec: JobSpec,
+        *,
+        trained_as: Component,
+        weights: bytes,
+        preparation: bytes,
+    ) -> Inheritance:
+        """Put into a new model what fits of old weights, which were `trained_as` something."""
+        return inheriting.inherit(
+            self._installed,
+            trainable,
+            spec.architecture,
+            trained_as=trained_as,
+            weights=weights,
+            preparation=preparation,
+            task=spec.task,
         )
 
     def plan(self, spec: JobSpec, facts: DatasetFacts) -> Plan:

@@ -5,6 +5,7 @@ from typing import Literal, NewType
 from pydantic import Field, JsonValue
 
 from service.domain.base import Moment, Outgoing
+from service.domain.beginnings import Beginning, ContinuesFrom, InitialWeights
 from service.domain.components import Component
 from service.domain.environments import Environment
 from service.domain.requests import Device, EarlyStopping, Exactness, JobKind, Precision
@@ -64,7 +65,22 @@ class JobSpec(Outgoing):
     optimizer: Component
     schedule: Component
     training: TrainingSpec
-    initialize_from: None = None
+    initialize_from: InitialWeights | None = None
+    continues_from: ContinuesFrom | None = Field(
+        default=None, description="Of a fork: the checkpoint, and what of its state was kept."
+    )
+
+    @property
+    def beginning(self) -> Beginning | None:
+        """What the job's first checkpoint was copied from, if it did not begin with nothing."""
+        return self.continues_from or self.initialize_from
+
+    def trained_as(self, state_sha256: str) -> tuple[Component, str]:
+        """Tell of one of the job's checkpoints which architecture and dataset it is of."""
+        begun = self.beginning
+        if begun is not None and begun.state_sha256 == state_sha256:
+            return begun.architecture, begun.dataset
+        return self.architecture, self.dataset.name
 
     def components(self) -> list[str]:
         """Name what a worker must have installed to run this, as `kind:type`."""
@@ -84,6 +100,7 @@ class NewJob(Outgoing):
     priority: int = 0
     client_id: str | None = None
     metadata: dict[str, str] = {}
+    parent_job: str | None = None
 
 
 class Progress(Outgoing):

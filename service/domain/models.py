@@ -68,6 +68,7 @@ class Servable(NamedTuple):
     checkpoint: str | None
     task: str
     architecture: Component
+    dataset: str
     weights_sha256: str
     weights_bytes: int
     preparation_sha256: str

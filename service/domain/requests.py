@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, Strict, model_validator
+from pydantic import ConfigDict, Field, JsonValue, Strict, model_validator
 
 from service.domain.base import Incoming
 from service.domain.components import Component
@@ -91,3 +91,17 @@ class JobRequest(Incoming):
     priority: int = Field(default=0, ge=-100, le=100, description="Higher is claimed first.")
     client_id: ShortText | None = Field(default=None, description="Your own id for this job.")
     metadata: Annotated[dict[ShortText, ShortText], Field(max_length=64)] = {}
+
+
+class ForkRequest(Incoming):
+    """The body of `POST /v1/jobs/{id}/fork`."""
+
+    checkpoint: ShortText | None = Field(
+        default=None, description="A kept checkpoint of the job; null: the one that came furthest."
+    )
+    patch: dict[ShortText, JsonValue] = Field(
+        default={},
+        description="A JSON Merge Patch (RFC 7396) for the job as it was resolved: what a client "
+        "would have sent to make it, with every default filled in.",
+        examples=[{"optimizer": {"lr": 0.01}, "training": {"epochs": 20}}],
+    )

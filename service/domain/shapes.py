@@ -3,7 +3,7 @@
 A task knows its shape once its data are prepared; an architecture says which kinds it accepts.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -16,6 +16,10 @@ class TextShape(Outgoing):
     kind: Literal["text"] = "text"
     vocabulary_size: int
 
+    def with_names(self, count: int) -> Self:
+        """Return the same shape for so many words."""
+        return self.model_copy(update={"vocabulary_size": count})
+
 
 class ImageShape(Outgoing):
     """Pixels (batch, channels, height, width) in, logits (batch, classes) out."""
@@ -25,6 +29,10 @@ class ImageShape(Outgoing):
     height: int
     width: int
     classes: int
+
+    def with_names(self, count: int) -> Self:
+        """Return the same shape for so many classes."""
+        return self.model_copy(update={"classes": count})
 
 
 Shape = Annotated[TextShape | ImageShape, Field(discriminator="kind")]

@@ -7,7 +7,8 @@ tags of unions; details say what to do and never repeat the input.
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -135,6 +136,16 @@ def invalid_fields(found: dict[str, str]) -> Invalid:
         count = f"{len(errors)}" if len(errors) < _MAX_EXPLAINED else "Very many"
         summary = f"{count} fields are wrong: {names}{more}. `errors` says what each needs."
     return Invalid(summary, errors=errors[:_MAX_ERRORS])
+
+
+@contextmanager
+def below(prefix: str) -> Generator[None]:
+    """Let the pointers of what is found wrong inside begin with `prefix`."""
+    try:
+        yield
+    except Invalid as wrong:
+        found = {prefix + error.pointer: error.detail for error in wrong.errors}
+        raise invalid_fields(found) from None
 
 
 def strip_tags(

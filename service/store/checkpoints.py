@@ -43,6 +43,8 @@ class ResumePoint(NamedTuple):
     epoch: int
     weights_sha256: str
     state_blob_sha256: str
+    state_sha256: str
+    preparation_sha256: str
 
 
 def add(session: Session, lease: str, state: StoredState, *, now: datetime) -> list[Checkpoint]:
@@ -104,7 +106,15 @@ def newest_for_resume(session: Session, job_id: str) -> ResumePoint | None:
     ).first()
     if row is None:
         return None
-    return ResumePoint(row.id, row.step, row.epoch, row.weights_sha256, row.state_blob_sha256)
+    return ResumePoint(
+        row.id,
+        row.step,
+        row.epoch,
+        row.weights_sha256,
+        row.state_blob_sha256,
+        row.state_sha256,
+        row.preparation_sha256,
+    )
 
 
 def state_sha256(weights_sha256: str, state_blob_sha256: str) -> str:
@@ -158,7 +168,11 @@ def _drop_beyond(session: Session, job_id: str, kind: CheckpointKind, keep: int)
     dropped = session.execute(
         sa.delete(CheckpointRow)
         .where(*of_kind, CheckpointRow.id.not_in(newest))
-        .returning(CheckpointRow.weights_sha256, CheckpointRow.state_blob_sha256)
+        .returning(
+            CheckpointRow.weights_sha256,
+            CheckpointRow.state_blob_sha256,
+            CheckpointRow.preparation_sha256,
+        )
         .execution_options(synchronize_session=False)
     )
     return [sha for row in dropped for sha in row]

@@ -149,6 +149,19 @@ class DatasetBuiltIn(Conflict):
         super().__init__(f"{name!r} comes with the service and cannot be deleted.")
 
 
+class CheckpointNotFound(NotFound):
+    """There is no such checkpoint, or no longer."""
+
+    code = "checkpoint_not_found"
+    title = "No such checkpoint"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no checkpoint with this id, or it is no longer kept. "
+            "GET /v1/jobs/{id}/checkpoints lists those that are."
+        )
+
+
 class ModelNotFound(NotFound):
     """Nothing is known by this name or id."""
 

@@ -10,7 +10,7 @@ from service.domain.jobs import Job, NewJob, Progress
 from service.store import events
 from service.store.actions import apply_action
 from service.store.engine import upsert
-from service.store.errors import ClientIdTaken, DatasetNotFound
+from service.store.errors import ClientIdTaken, DatasetNotFound, JobNotFound
 from service.store.ids import new_id
 from service.store.job_reads import (
     JobFilters,
@@ -37,7 +37,7 @@ __all__ = [
 
 
 def enqueue(session: Session, new: NewJob, *, now: datetime) -> Job:
-    """Accept a job. Raises ClientIdTaken, and DatasetNotFound when the dataset went meanwhile."""
+    """Accept a job. Raises ClientIdTaken, and DatasetNotFound or JobNotFound when one went."""
     job_id = new_id("job")
     values = {"id": job_id, **_first_values(new, now)}
     statement = upsert(session, JobRow).values(values)
@@ -46,7 +46,9 @@ def enqueue(session: Session, new: NewJob, *, now: datetime) -> Job:
             inserted = session.scalars(
                 statement.on_conflict_do_nothing(index_elements=["client_id"]).returning(JobRow.id)
             ).first()
-    except IntegrityError as error:  # the foreign key: PostgreSQL locked the dataset's row for us
+    except IntegrityError as error:  # the foreign keys: PostgreSQL locked their rows for us
+        if new.parent_job is not None and find_status(session, new.parent_job) is None:
+            raise JobNotFound from error
         raise DatasetNotFound(new.spec.dataset.name, []) from error
     if inserted is None:
         raise ClientIdTaken
@@ -62,6 +64,13 @@ def enqueue(session: Session, new: NewJob, *, now: datetime) -> Job:
 def _first_values(new: NewJob, now: datetime) -> dict[str, object]:
     spec = new.spec
     training = spec.training
+    begun = spec.continues_from
+    progress = Progress(
+        epoch=begun.epoch if begun else 0,
+        epochs=training.epochs,
+        step=begun.step if begun else 0,
+        steps=training.max_steps,
+    )
     return {
         "kind": new.kind,
         "client_id": new.client_id,
@@ -71,6 +80,7 @@ def _first_values(new: NewJob, now: datetime) -> dict[str, object]:
         "model": spec.model,
         "dataset_id": spec.dataset.id,
         "dataset_name": spec.dataset.name,
+        "parent_job": new.parent_job,
         "spec": spec.model_dump(mode="json"),
         "labels": new.metadata,
         "attempt": 0,
@@ -78,9 +88,7 @@ def _first_values(new: NewJob, now: datetime) -> dict[str, object]:
         "reclaims": 0,
         "event_seq": 0,
         "trained_seconds": 0.0,
-        "progress": Progress(epochs=training.epochs, steps=training.max_steps).model_dump(
-            mode="json"
-        ),
+        "progress": progress.model_dump(mode="json"),
         "created_at": now,
         "updated_at": now,
     }

@@ -126,6 +126,7 @@ def _servable_version(row: ModelVersionRow) -> Servable:
         checkpoint=row.checkpoint_id,
         task=row.task,
         architecture=Component.model_validate(row.architecture),
+        dataset=row.dataset_name,
         weights_sha256=row.weights_sha256,
         weights_bytes=row.weights_bytes,
         preparation_sha256=row.preparation_sha256,
@@ -163,12 +164,14 @@ def _servable_job(session: Session, reference: str) -> Servable:
 
 
 def _of_checkpoint(row: CheckpointRow, spec: JobSpec) -> Servable:
+    architecture, dataset = spec.trained_as(row.state_sha256)
     return Servable(
         model=spec.model or row.job_id,
         version=None,
         checkpoint=row.id,
         task=spec.task,
-        architecture=spec.architecture,
+        architecture=architecture,
+        dataset=dataset,
         weights_sha256=row.weights_sha256,
         weights_bytes=row.weights_bytes,
         preparation_sha256=row.preparation_sha256,

@@ -83,6 +83,11 @@ class Task(Protocol):
         """The shape a model must have."""
         ...
 
+    @property
+    def names(self) -> Sequence[str]:
+        """What a model of this shape has rows for, in order: words, or the labels of classes."""
+        ...
+
     def preparation(self) -> bytes:
         """Return as JSON what `TaskKind.restore` needs to make this task again, without data."""
         ...

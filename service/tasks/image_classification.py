@@ -80,6 +80,11 @@ class ImageClassification:
         self._mean = mean
         self._deviation = deviation
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The labels of the classes."""
+        return self._classes
+
     def preparation(self) -> bytes:
         """Return shape, classes and normalisation as JSON."""
         prepared = {

@@ -59,6 +59,11 @@ class NextWord:
         """Token indices in, one logit per word of the vocabulary out."""
         return TextShape(vocabulary_size=len(self.vocabulary))
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The words of the vocabulary, the special ones first."""
+        return self.vocabulary.tokens
+
     def preparation(self) -> bytes:
         """Return vocabulary and rules as JSON."""
         prepared = {

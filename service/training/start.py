@@ -3,26 +3,33 @@
 # pyright: reportUnknownMemberType=false
 # torch annotates some of its functions only in part.
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
 from pydantic import JsonValue
 
 from service.catalogue import Trainable
+from service.domain.beginnings import Part
 from service.domain.environments import Environment, as_json, differences, in_words
 from service.domain.jobs import JobSpec
 from service.domain.ports import Recorder
 from service.training import device as devices
-from service.training.state import Cursor, TrainingState, read_header, restore
+from service.training.state import Cursor, TrainingState, read_header, restore, restore_kept
 from service.training.validation import stream_seed
 
 
 class Saved(NamedTuple):
-    """A checkpoint to go on from: its id and its two files."""
+    """A checkpoint to go on from: its id and its two files.
+
+    Of one that a fork was given, `keeps` says what of the state still fits; the weights that do are
+    in the model already.
+    """
 
     checkpoint: str
     weights: bytes
     state: bytes
+    keeps: Collection[Part] | None = None
 
     def environment(self) -> Environment:
         """Return where it was computed."""
@@ -67,7 +74,7 @@ def begin(
     )
     torch.manual_seed(stream_seed(spec.training.seed, "training"))
     if resume is not None:
-        restore(state, resume.weights, resume.state)
+        _go_on(state, resume)
     info = devices.run_info(device, spec.training.precision, state.model, environment)
     started: dict[str, JsonValue] = {
         "run": info.model_dump(mode="json"),
@@ -87,3 +94,10 @@ def begin(
         recorder.event("warning", warning)
     recorder.started(info, trainable.task.preparation())
     return state
+
+
+def _go_on(state: TrainingState, resume: Saved) -> None:
+    if resume.keeps is None:
+        restore(state, resume.weights, resume.state)
+    else:
+        restore_kept(state, resume.state, resume.keeps)

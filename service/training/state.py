@@ -8,6 +8,7 @@ order of a hash map). Never pickle.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from service.domain.beginnings import Part
 from service.domain.environments import Environment
 
 _FORMAT = 1
@@ -105,6 +107,50 @@ def restore(state: TrainingState, weights: bytes, content: bytes) -> Environment
     state.carry = None if carry is None else own(carry.to(state.device))
     _restore_random_states(tensors, state.device)
     return header["environment"]
+
+
+def restore_kept(state: TrainingState, content: bytes, keeps: Collection[Part]) -> None:
+    """Put only some parts of a captured state in place of `state`; its weights are there already.
+
+    Options of the optimizer and the learning rate are those of `state`: a schedule is a function of
+    the step. Where all is kept and no option differs, this is `restore`.
+    """
+    header, tensors = read_header(content), load(content)
+    if "optimizer" in keeps:
+        groups: list[dict[str, Any]] = [{} for _ in state.optimizer.param_groups]
+        _restore_optimizer(state.optimizer, {**header["optimizer"], "groups": groups}, tensors)
+    if "position" not in keeps:
+        return
+    cursor = Cursor(**header["cursor"])
+    fresh = Cursor()
+    if "best" not in keeps:
+        cursor.best = fresh.best
+    if "early_stopping" not in keeps:
+        cursor.stopping_best = fresh.stopping_best
+        cursor.epochs_without_improvement = fresh.epochs_without_improvement
+    state.cursor = cursor
+    carry = tensors.get("carry") if "weights" in keeps else None
+    state.carry = None if carry is None else own(carry.to(state.device))
+    _move_schedule(state, header["schedule"], cursor.step)
+    _restore_random_states(tensors, state.device)
+
+
+def _move_schedule(state: TrainingState, saved: dict[str, Any], step: int) -> None:
+    """Let the schedule go on at a step, with the learning rates that it gives itself."""
+    schedule = state.schedule
+    pairs = zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
+    rates = [base * factor(step) for base, factor in pairs]
+    own_values = {"base_lrs": schedule.base_lrs, "_last_lr": rates}
+    unchanged: list[None] = [None] * len(rates)
+    schedule.load_state_dict({**saved, **own_values, "lr_lambdas": unchanged})
+    for group, rate in zip(state.optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+
+
+def holds_carry(content: bytes) -> bool:
+    """Tell whether a captured state has a hidden state between two batches."""
+    length = int.from_bytes(content[:8], "little")
+    return "carry" in json.loads(content[8 : 8 + length])
 
 
 def own(tensor: Tensor) -> Tensor:

@@ -49,6 +49,7 @@ def test_every_json_body_has_worked_examples(document: dict[str, Any]) -> None:
     }
     assert set(bodies) == {
         "POST /v1/jobs",
+        "POST /v1/jobs/{job_id}/fork",
         "POST /v1/datasets",
         "POST /v1/models/{model}/predict",
     }

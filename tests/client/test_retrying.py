@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.api import jobs
+from service.api import accepting
 from service.client import ConflictError, TrainyardError, UnavailableError, calls
 from service.client.call import Call, Outcome
 from service.client.retrying import NOTHING_DONE, Attempts, RetryPolicy
@@ -93,7 +93,7 @@ def test_an_action_may_be_repeated_if_the_table_of_actions_allows_it(action: Job
 
 
 def test_the_codes_that_mean_nothing_was_done_are_said_by_the_service() -> None:
-    assert jobs.QueueFull.code in NOTHING_DONE
+    assert accepting.QueueFull.code in NOTHING_DONE
     assert {problem.code for problem in Unavailable.__subclasses__()} >= NOTHING_DONE
 
 

@@ -12,6 +12,7 @@ def a_servable(version: int = 1) -> Servable:
         checkpoint=None,
         task="next_word",
         architecture=Component.model_validate({"type": "rnn"}),
+        dataset="eating",
         weights_sha256="w",
         weights_bytes=1,
         preparation_sha256="p",

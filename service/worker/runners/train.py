@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import torch
 
+from service.catalogue import Trainable
 from service.datasets import registry
 from service.domain.environments import needs
 from service.domain.jobs import JobStatus
@@ -25,6 +26,7 @@ from service.training import device as devices
 from service.training.loop import train
 from service.training.start import NotExact, Saved
 from service.worker import downloads
+from service.worker.runners import beginnings
 from service.worker.runners.base import Run
 
 RELEASED: Mapping[Command, JobStatus] = {
@@ -49,13 +51,13 @@ def run(attempt: Run) -> None:
     # Initial weights are a function of the seed alone: LAPACK's bits depend on the threads.
     torch.set_num_threads(1)
     trainable = attempt.catalogue.build(spec, registry.load(facts, source))
-    resume = _resume(attempt, source)
-    before = None if resume is None else resume.environment()
-    threads = devices.choose_threads(trainable.model, attempt.threads, before=before)
-    torch.set_num_threads(threads)
     recorder = DatabaseRecorder(
         attempt.database, claim, attempt.command, trained_seconds=spent_seconds
     )
+    resume = _resume(attempt, trainable, source, recorder)
+    before = None if resume is None else resume.environment()
+    threads = devices.choose_threads(trainable.model, attempt.threads, before=before)
+    torch.set_num_threads(threads)
     try:
         outcome = train(
             trainable,
@@ -97,13 +99,17 @@ def _leave_to_another(attempt: Run, reason: NotExact) -> None:
         )
 
 
-def _resume(attempt: Run, source: DatabaseBlobs) -> Saved | None:
-    """Return the newest checkpoint, and forget all metrics that lie past it."""
+def _resume(
+    attempt: Run, trainable: Trainable, source: DatabaseBlobs, recorder: DatabaseRecorder
+) -> Saved | None:
+    """Return the checkpoint that came furthest, and forget all metrics that lie past it."""
     with attempt.database.begin() as session:
         point = checkpoint_store.newest_for_resume(session, attempt.claim.job_id)
         after = -1 if point is None else point.step
         metric_store.delete_after(session, attempt.claim.lease, after)
     if point is None:
         return None
+    if beginnings.begins_here(attempt.claim.spec, point):
+        return beginnings.begin(attempt, trainable, point, source, recorder)
     weights, state = point.weights_sha256, point.state_blob_sha256
     return Saved(point.checkpoint, source.read(weights), source.read(state))
