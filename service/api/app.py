@@ -8,6 +8,7 @@ from service.api import (
     components,
     datasets,
     forks,
+    idempotency,
     jobs,
     metrics,
     models,
@@ -103,6 +104,7 @@ def create_app(
         )
     app.include_router(pages.router)
     problems.install(app)
+    idempotency.install(app)
     openapi.install(app, catalogue)
     _add_middleware(app, settings)
     return app

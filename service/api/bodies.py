@@ -4,6 +4,8 @@ FastAPI would parse JSON into Python first and lose what strict JSON refuses: Na
 nesting without end. Here the validator reads the bytes.
 """
 
+import hashlib
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -12,6 +14,7 @@ from pydantic import BaseModel
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 
+from service.api.idempotency import body_has_come, digest_of_form
 from service.api.limits import begin_to_wait
 from service.api.problems import BodyTooLarge, UnsupportedMediaType
 from service.domain import validation
@@ -47,6 +50,7 @@ async def read_json(
         raise unsupported("application/json")
     body = await (request.body() if max_bytes is None else _bounded(request, max_bytes))
     begin_to_wait()
+    await body_has_come(request, lambda: hashlib.sha256(body).hexdigest())
     if len(body) > AT_ONCE_BYTES:
         return await run_in_threadpool(validation.parse, model, body)
     return validation.parse(model, body)
@@ -64,6 +68,7 @@ async def read_form(request: Request, *, max_parts: int) -> FormData:
         max_files=max_parts, max_fields=max_parts, max_part_size=_MAX_FIELD_BYTES
     )
     begin_to_wait()
+    await body_has_come(request, partial(digest_of_form, form))
     return form
 
 

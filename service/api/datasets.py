@@ -20,6 +20,7 @@ from service.api.bodies import (
     unsupported,
 )
 from service.api.built_ins import bring_in, bring_in_all
+from service.api.idempotency import Once
 from service.api.parts import After, DatabaseOf, DatasetPath, Limit, Parts, PartsOf, parts_of
 from service.api.problems import problem_responses, refuse
 from service.datasets import registry
@@ -143,17 +144,15 @@ def _files(form: FormData) -> dict[str, BinaryIO]:
     openapi_extra=_BODY,
 )
 def create_dataset(
-    upload: Annotated[Upload, Depends(_upload)], parts: PartsOf, response: Response
-) -> Dataset:
+    once: Once, upload: Annotated[Upload, Depends(_upload)], parts: PartsOf
+) -> Response:
     """Check data wholly and store them. The same bytes and options under the same name: 200."""
     bring_in(parts.database, upload.spec.name)
     new = _take_in(parts, upload)
-    with parts.database.begin() as session:
+    with once.begin() as session:
         dataset, created = dataset_store.add_dataset(session, new, now=database_now(session))
-    if not created:
-        response.status_code = 200
-    response.headers["Location"] = f"/v1/datasets/{quote(dataset.name)}"
-    return dataset
+        location = f"/v1/datasets/{quote(dataset.name)}"
+        return once.answer(session, dataset, status=201 if created else 200, location=location)
 
 
 def _take_in(parts: Parts, upload: Upload) -> NewDataset:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from service.api.accepting import accept
 from service.api.bodies import named, read_json, takes
 from service.api.built_ins import facts_of
+from service.api.idempotency import Once
 from service.api.limits import begin_to_wait
 from service.api.parts import After, DatabaseOf, JobIdPath, Limit, Parts, PartsOf, parts_of
 from service.api.preferences import preferred_wait
@@ -47,11 +48,11 @@ JobBody = Annotated[JobRequest, Depends(_job_request)]
     openapi_extra=takes(application_json=named("JobRequest")),
 )
 def create_job(
+    once: Once,
     body: JobBody,
     parts: PartsOf,
-    response: Response,
     validate_only: Annotated[bool, Query(description="Answer the plan; store nothing.")] = False,
-) -> Job | Response:
+) -> Response:
     """Accept a training job. Once the client has the 202, the job survives any crash."""
     facts = facts_of(parts.database, body.dataset.name)
     spec = parts.catalogue.resolve(body, facts)
@@ -60,10 +61,9 @@ def create_job(
     new = NewJob(
         spec=spec, priority=body.priority, client_id=body.client_id, metadata=body.metadata
     )
-    with parts.database.begin() as session:
+    with once.begin() as session:
         job = accept(parts, session, new)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return job
+        return once.answer(session, job, status=202, location=f"/v1/jobs/{job.id}")
 
 
 async def _filters(

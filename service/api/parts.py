@@ -1,6 +1,6 @@
 """What handlers are handed: the parts of the service, made once by `create_app`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Query, Request
@@ -26,6 +26,8 @@ class Parts:
     waiter: Waiter
     uploads: Gate
     probe: Probe
+    running_keys: set[str] = field(default_factory=set[str])
+    """The Idempotency-Keys of requests that this process works on."""
 
 
 def parts_of(app: FastAPI) -> Parts:
