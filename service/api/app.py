@@ -16,6 +16,7 @@ from service.api import (
     pages,
     predictions,
     problems,
+    promotions,
     system,
 )
 from service.api.access import AccessLog
@@ -135,6 +136,7 @@ def _parts(settings: Settings) -> list[Part]:
         part(forks.router, "train", body, threaded),
         part(metrics.router, "train", body, threaded),
         part(models.router, "predict", body, threaded),
+        part(promotions.router, "train", body, threaded),
         part(datasets.router, "train", body, threaded),
         part(datasets.upload_router, "train", upload, threaded, Depends(datasets.upload_place)),
         part(datasets.removal_router, "admin", body, threaded),

@@ -23,6 +23,13 @@ LINKS: dict[str, dict[str, Targets]] = {
     "create_dataset": {"201": _OF_DATASETS, "200": _OF_DATASETS},
     "get_model": {"200": dict.fromkeys(("predict", "list_versions"), ("model", "name"))},
 }
+    "promote_checkpoint": {
+        "201": {
+            "predict": ("model", "id"),
+            "get_model": ("model", "id"),
+            "list_versions": ("model", "model"),
+        }
+    },
 """Operation → status → what can be asked next."""
 
 

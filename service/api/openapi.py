@@ -16,6 +16,7 @@ from service.api.links import add_links
 from service.api.problems import ProblemDetails, problem_responses
 from service.catalogue import Catalogue
 from service.domain.datasets import TextDatasetBody
+from service.domain.models import PromotionRequest
 from service.domain.predictions import PredictRequest
 from service.domain.requests import ForkRequest
 
@@ -47,6 +48,7 @@ def _document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
         UploadSpec,
         PredictRequest,
         ForkRequest,
+        PromotionRequest,
         ProblemDetails,
     ]
     _, schemas = models_json_schema(

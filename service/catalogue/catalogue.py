@@ -94,6 +94,13 @@ class Catalogue:
         """Build a model to load weights into."""
         return building.seeded_model(self._installed, architecture, shape, seed=0)
 
+    def count_parameters(self, task: str, architecture: Component, preparation: bytes) -> int:
+        """Count the trained numbers of a model, without its weights."""
+        shape = self.restore(task, preparation).shape
+        return resolving.parameter_count(
+            resolving.build_on_meta(self._installed, architecture, shape)
+        )
+
     def components(self) -> list[str]:
         """Name everything installed as `kind:type`, as a worker reports it."""
         return [f"{kind}:{name}" for kind in _KINDS for name in self._kinds(kind)]

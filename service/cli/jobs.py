@@ -1,5 +1,6 @@
 """`trainyard jobs`: list, show, and act on jobs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,12 +8,13 @@ import typer
 from service.cli import options, output
 from service.cli.clients import connect
 from service.cli.options import ListByDefault
+from service.cli.request import job_body
 from service.cli.watch import print_end
 from service.domain.jobs import ENDED, Job
 from service.domain.transitions import JobAction
 
 app = typer.Typer(
-    cls=ListByDefault, help="List jobs, and cancel, pause, resume, retry or delete one."
+    cls=ListByDefault, help="List jobs, and cancel, pause, resume, retry, fork or delete one."
 )
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, job_….")]
 
@@ -95,6 +97,31 @@ def retry_job(
     _act(job_id, "retry", url=url, json=json)
 
 
+@app.command("fork")
+def fork_job(
+    job_id: JobId,
+    *,
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Where to begin; else the checkpoint that came furthest.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data, in all.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Steps in all, instead of epochs.")] = None,
+    settings: options.Setting = None,
+    file: Annotated[Path | None, typer.Option(help="The patch as JSON; options win.")] = None,
+    url: options.Url = options.DEFAULT_URL,
+    json: options.Json = False,
+) -> None:
+    """Start a new job from a checkpoint of this one, with what you change."""
+    training = {"epochs": epochs, "max_steps": max_steps}
+    patch = job_body(file=file, top={}, training=training, metadata=[], settings=settings or [])
+    with connect(url) as client:
+        job = client.fork_job(job_id, checkpoint=checkpoint, patch=patch)
+    if json:
+        output.print_json(job)
+    else:
+        output.results.print(job.id)
+
+
 @app.command("delete")
 def delete_job(job_id: JobId, url: options.Url = options.DEFAULT_URL) -> None:
     """Delete a job that is not running. Its models stay."""
@@ -126,6 +153,7 @@ def _print_job(job: Job, *, json: bool) -> None:
         ("optimizer", job.spec.optimizer.model_dump_json()),
         ("schedule", job.spec.schedule.model_dump_json()),
         ("progress", f"epoch {progress.epoch}, step {progress.step}, {progress.percent:.0f} %"),
+        *[("fork of", parent) for parent in [job.parent_job] if parent is not None],
         ("attempt", str(job.attempt)),
         ("created", output.age(job.created_at)),
         *[(f"metadata {key}", value) for key, value in job.metadata.items()],

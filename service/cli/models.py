@@ -1,4 +1,4 @@
-"""`trainyard models`: list and show what can be asked."""
+"""`trainyard models`: list, show and promote what can be asked."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from service.cli import options, output
 from service.cli.clients import connect
 from service.cli.options import ListByDefault
 
-app = typer.Typer(cls=ListByDefault, help="List and show models.")
+app = typer.Typer(cls=ListByDefault, help="List and show models, and serve a checkpoint as one.")
 
 
 @app.command("list")
@@ -57,18 +57,35 @@ def show_model(
         output.print_json(model)
         return
     latest = model.latest
-    output.print_fields(
-        [
-            ("model", model.name),
-            ("task", model.task),
-            ("versions", ", ".join(str(version) for version in model.versions)),
-            ("newest", f"{model.name}@{latest.version} ({latest.id})"),
-            ("architecture", latest.architecture.model_dump_json()),
-            ("dataset", latest.dataset),
-            ("job", latest.job or "-"),
-            ("checkpoint", latest.checkpoint or "-"),
-            ("parameters", f"{latest.parameters:,} ({output.size(latest.bytes)})"),
-            ("metrics", output.metrics_text(latest.metrics)),
-            (f"baseline {latest.baseline.name}", output.metrics_text({**latest.baseline.metrics})),
-        ]
-    )
+    fields = [
+        ("model", model.name),
+        ("task", model.task),
+        ("versions", ", ".join(str(version) for version in model.versions)),
+        ("newest", f"{model.name}@{latest.version} ({latest.id})"),
+        ("architecture", latest.architecture.model_dump_json()),
+        ("dataset", latest.dataset),
+        ("job", latest.job or "-"),
+        ("checkpoint", latest.checkpoint or "-"),
+        ("parameters", f"{latest.parameters:,} ({output.size(latest.bytes)})"),
+        ("metrics", output.metrics_text(latest.metrics)),
+    ]
+    if latest.baseline is not None:
+        reached = output.metrics_text({**latest.baseline.metrics})
+        fields.append((f"baseline {latest.baseline.name}", reached))
+    output.print_fields(fields)
+
+
+@app.command("promote")
+def promote_checkpoint(
+    name: Annotated[str, typer.Argument(help="Name of the model; a new one makes a new model.")],
+    checkpoint: Annotated[str, typer.Argument(help="Id of a checkpoint of any job, ckpt_….")],
+    url: options.Url = options.DEFAULT_URL,
+    json: options.Json = False,
+) -> None:
+    """Serve a checkpoint as the model's next version."""
+    with connect(url) as client:
+        version = client.promote_checkpoint(name, checkpoint)
+    if json:
+        output.print_json(version)
+    else:
+        output.results.print(f"{version.model}@{version.version}", markup=False)

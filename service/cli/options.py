@@ -16,8 +16,16 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=100, help="How many at
 After = Annotated[
     str | None, typer.Option("--after", metavar="ID", help="Go on behind this one: the next page.")
 ]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Any field of the job, as in --set architecture.hidden_size=128; can be repeated.",
+    ),
+]
 
-__all__ = ["DEFAULT_URL", "After", "Json", "Limit", "ListByDefault", "Url"]
+__all__ = ["DEFAULT_URL", "After", "Json", "Limit", "ListByDefault", "Setting", "Url"]
 
 
 class ListByDefault(TyperGroup):

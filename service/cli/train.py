@@ -14,15 +14,6 @@ from service.cli.watch import watch_until_over
 from service.client import Client
 from service.domain.jobs import Plan
 
-Setting = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="PATH=VALUE",
-        help="Any field of the job, as in --set architecture.hidden_size=128; can be repeated.",
-    ),
-]
-
 
 def train(
     *,
@@ -40,7 +31,7 @@ def train(
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="A label; can be repeated.")
     ] = None,
-    settings: Setting = None,
+    settings: options.Setting = None,
     file: Annotated[Path | None, typer.Option(help="The job as JSON; options win.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what it would do.")] = False,
     watch: Annotated[bool, typer.Option(help="Follow the job until it ends.")] = True,

@@ -91,6 +91,7 @@ class AsyncClient:
         await self._http.aclose()
 
     create_job = _sends(calls.create_job)
+    put_job = _sends(calls.put_job)
     plan_job = _sends(calls.plan_job)
     get_job = _sends(calls.get_job)
     list_jobs = _sends(calls.list_jobs)
@@ -98,6 +99,7 @@ class AsyncClient:
     pause_job = _sends(calls.pause_job)
     resume_job = _sends(calls.resume_job)
     retry_job = _sends(calls.retry_job)
+    fork_job = _sends(calls.fork_job)
     act_on_job = _sends(calls.act_on_job)
     delete_job = _sends(calls.delete_job)
     get_metrics = _sends(calls.get_metrics)
@@ -111,6 +113,7 @@ class AsyncClient:
 
     list_models = _sends(calls.list_models)
     get_model = _sends(calls.get_model)
+    promote_checkpoint = _sends(calls.promote_checkpoint)
     predict = _sends_much(calls.predict)
     predict_image = _sends_much(calls.predict_image)
 

@@ -13,12 +13,21 @@ from pydantic import BaseModel, JsonValue
 
 from service.client import answers
 from service.client.answers import JsonObject
-from service.client.call import Call, Content, Parts, Query, json_bytes, path_of, what_was_said
+from service.client.call import (
+    Call,
+    Content,
+    Parts,
+    Query,
+    json_bytes,
+    key_of_a_call,
+    path_of,
+    what_was_said,
+)
 from service.client.inputs import PredictInput, image_bytes, image_type, json_input
 from service.domain.components import ComponentInfo, ComponentList
 from service.domain.datasets import Dataset, DatasetList, IdxDatasetSpec, TextDatasetSpec
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
-from service.domain.models import Model, ModelList
+from service.domain.models import Model, ModelList, ModelVersion
 from service.domain.predictions import PredictResponse
 from service.domain.requests import JobRequest
 from service.domain.transitions import JobAction
@@ -29,9 +38,32 @@ REPEATABLE_ACTIONS = frozenset[JobAction]({"cancel", "pause", "resume"})
 """Legal again in the status that they lead to, and without effect there; `retry` is a 409 there."""
 
 
-def create_job(request: JobRequest | Mapping[str, Any]) -> Call[Job]:
-    """Start a training job. Once this returns, the job survives any crash."""
-    return _post("/v1/jobs", Job, body=what_was_said(request), repeatable=False)
+def create_job(
+    request: JobRequest | Mapping[str, Any], *, idempotency_key: str | None = None
+) -> Call[Job]:
+    """Start a training job. Once this returns, the job survives any crash.
+
+    The call has a key of its own, so that sending it again starts no second job. With yours, no
+    other call does so either, for 24 hours.
+    """
+    body = what_was_said(request)
+    key = key_of_a_call(idempotency_key)
+    return _post("/v1/jobs", Job, body=body, repeatable=True, idempotency_key=key)
+
+
+def put_job(client_id: str, request: JobRequest | Mapping[str, Any]) -> Call[Job]:
+    """Start a training job under an id of your own, or read it if this request did so before.
+
+    ConflictError if another request did.
+    """
+    return Call(
+        method="PUT",
+        path=path_of("jobs", "by-client-id", client_id),
+        read=_reading(Job),
+        repeatable=True,
+        content=json_bytes(what_was_said(request)),
+        headers={"Content-Type": "application/json"},
+    )
 
 
 def plan_job(request: JobRequest | Mapping[str, Any]) -> Call[Plan]:
@@ -96,6 +128,17 @@ def act_on_job(job_id: str, action: JobAction) -> Call[Job]:
     return _post(path_of("jobs", job_id, action), Job, repeatable=action in REPEATABLE_ACTIONS)
 
 
+def fork_job(
+    job_id: str, *, checkpoint: str | None = None, patch: Mapping[str, Any] | None = None
+) -> Call[Job]:
+    """Start a job from a checkpoint of this one, by default the one that came furthest.
+
+    `patch` is a JSON Merge Patch (RFC 7396) for the job as it was resolved.
+    """
+    body: dict[str, JsonValue] = {"checkpoint": checkpoint, "patch": dict(patch or {})}
+    return _post(path_of("jobs", job_id, "fork"), Job, body=body, repeatable=False)
+
+
 def delete_job(job_id: str) -> Call[None]:
     """Delete a job that is not running. Its models stay."""
     return _delete(path_of("jobs", job_id))
@@ -148,8 +191,8 @@ def add_dataset(
     `test_labels`. Paths are streamed from the disk.
     """
     parts: Parts = {"spec": json_bytes(what_was_said(spec)).decode(), **files}
-    # The same bytes under the same name are the same dataset: sent twice, it is there once.
-    return _post("/v1/datasets", Dataset, parts=parts, repeatable=True)
+    key = key_of_a_call(None)
+    return _post("/v1/datasets", Dataset, parts=parts, repeatable=True, idempotency_key=key)
 
 
 def delete_dataset(name: str) -> Call[None]:
@@ -167,6 +210,12 @@ def list_models(
 def get_model(name: str) -> Call[Model]:
     """Read a named model with its newest version."""
     return _get(path_of("models", name), Model)
+
+
+def promote_checkpoint(name: str, checkpoint: str) -> Call[ModelVersion]:
+    """Serve a checkpoint of any job as the next version of a model; a new name makes a new one."""
+    body: dict[str, JsonValue] = {"checkpoint": checkpoint}
+    return _post(path_of("models", name, "versions"), ModelVersion, body=body, repeatable=False)
 
 
 def predict(
@@ -273,8 +322,12 @@ def _post(
     content: bytes | None = None,
     content_type: str = "application/json",
     parts: Parts | None = None,
+    idempotency_key: str | None = None,
 ) -> Call[ModelT]:
     written = json_bytes(body) if body is not None else content
+    headers = {} if written is None else {"Content-Type": content_type}
+    if idempotency_key is not None:
+        headers["Idempotency-Key"] = idempotency_key
     return Call(
         method="POST",
         path=path,
@@ -283,7 +336,7 @@ def _post(
         query=query,
         content=written,
         parts=parts,
-        headers={"Content-Type": content_type} if written is not None else None,
+        headers=headers,
     )
 
 

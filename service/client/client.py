@@ -79,6 +79,7 @@ class Client:
         self._http.close()
 
     create_job = _sends(calls.create_job)
+    put_job = _sends(calls.put_job)
     plan_job = _sends(calls.plan_job)
     get_job = _sends(calls.get_job)
     list_jobs = _sends(calls.list_jobs)
@@ -86,6 +87,7 @@ class Client:
     pause_job = _sends(calls.pause_job)
     resume_job = _sends(calls.resume_job)
     retry_job = _sends(calls.retry_job)
+    fork_job = _sends(calls.fork_job)
     act_on_job = _sends(calls.act_on_job)
     delete_job = _sends(calls.delete_job)
     get_metrics = _sends(calls.get_metrics)
@@ -99,6 +101,7 @@ class Client:
 
     list_models = _sends(calls.list_models)
     get_model = _sends(calls.get_model)
+    promote_checkpoint = _sends(calls.promote_checkpoint)
     predict = _sends(calls.predict)
     predict_image = _sends(calls.predict_image)
 

@@ -151,6 +151,9 @@ class RunInfo(Outgoing):
     cpu: str
     parameters: int
     environment: Environment = Field(
+    baseline: Baseline | None = Field(
+        default=None, description="What the simplest guess reaches, to compare with on the way."
+    )
         default={}, description="Everything of the machine that changes the bits of the run."
     )
 

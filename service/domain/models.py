@@ -4,9 +4,10 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from service.domain.base import Moment, Outgoing
+from service.domain.base import Incoming, Moment, Outgoing
 from service.domain.components import Component
 from service.domain.jobs import Baseline
+from service.domain.text import ShortText
 
 
 class ModelVersion(Outgoing):
@@ -22,11 +23,19 @@ class ModelVersion(Outgoing):
     job: str | None
     checkpoint: str | None
     metrics: dict[str, float | None]
-    baseline: Baseline
+    baseline: Baseline | None = Field(
+        description="null for a checkpoint of a job that has not trained by itself yet."
+    )
     parameters: int
     bytes: int
     weights_sha256: str
     created_at: Moment
+
+
+class PromotionRequest(Incoming):
+    """The body of `POST /v1/models/{name}/versions`."""
+
+    checkpoint: ShortText = Field(description="A kept checkpoint of any job, `ckpt_…`.")
 
 
 class Model(Outgoing):

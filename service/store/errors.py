@@ -176,6 +176,19 @@ class ModelNotFound(NotFound):
 
 class ModelNotReady(Conflict):
     """The job has made no checkpoint yet, but still can."""
+class ModelTaskDiffers(Conflict):
+    """The versions of one model learn one task."""
+
+    code = "model_task_differs"
+    title = "The model learned another task"
+
+    def __init__(self, name: str, task: str, other: str) -> None:
+        super().__init__(
+            f"{name!r} is a model of {task}, and this checkpoint is of {other}: whoever asks the "
+            "model would be answered otherwise. Choose another name."
+        )
+
+
 
     code = "model_not_ready"
     title = "The model is not trained yet"

@@ -217,7 +217,7 @@ def _to_version(row: ModelVersionRow) -> ModelVersion:
         job=row.job_id,
         checkpoint=row.checkpoint_id,
         metrics=row.metrics,
-        baseline=Baseline.model_validate(row.baseline),
+        baseline=Baseline.model_validate(row.baseline) if row.baseline else None,
         parameters=row.parameters,
         bytes=row.weights_bytes,
         weights_sha256=row.weights_sha256,

@@ -7,11 +7,10 @@ from sqlalchemy.orm import Session
 
 from service.domain.jobs import Baseline, JobResult, JobSpec, RunInfo
 from service.store import events
-from service.store.engine import upsert
 from service.store.errors import NothingToServe
-from service.store.ids import new_id
 from service.store.leases import change_held, held_job, leaving_running
-from service.store.tables import CheckpointRow, JobRow, ModelNameRow, ModelVersionRow
+from service.store.tables import CheckpointRow, JobRow
+from service.store.versions import add_version, next_version
 
 
 def succeed(
@@ -24,28 +23,17 @@ def succeed(
     job = held_job(session, lease)
     spec = JobSpec.model_validate(job.spec)
     best = _best(session, job.id)
-    version_id = new_id("mdl")
-    version = _next_version(session, spec.model, now) if spec.model else None
-    session.add(
-        ModelVersionRow(
-            id=version_id,
-            name=spec.model,
-            version=version,
-            job_id=job.id,
-            checkpoint_id=best.id,
-            task=spec.task,
-            architecture=spec.architecture.model_dump(mode="json"),
-            dataset_name=spec.dataset.name,
-            metrics=best.metrics,
-            baseline=baseline.model_dump(mode="json"),
-            parameters=RunInfo.model_validate(job.run).parameters,
-            weights_sha256=best.weights_sha256,
-            weights_bytes=best.weights_bytes,
-            preparation_sha256=best.preparation_sha256,
-            created_at=now,
-        )
+    version = next_version(session, spec.model, now) if spec.model else None
+    version_id = add_version(
+        session,
+        best,
+        job,
+        name=spec.model,
+        version=version,
+        baseline=baseline,
+        parameters=RunInfo.model_validate(job.run).parameters,
+        now=now,
     )
-    session.flush()
     result = JobResult(
         model=spec.model or version_id,
         version=version,
@@ -74,15 +62,3 @@ def _best(session: Session, job_id: str) -> CheckpointRow:
     if row is None:
         raise NothingToServe(job_id)
     return row
-
-
-def _next_version(session: Session, name: str, now: datetime) -> int:
-    """Take the name's next number; the row stays locked until the version is stored."""
-    first = {"name": name, "next_version": 2, "created_at": now}
-    statement = upsert(session, ModelNameRow).values(first)
-    following: int = session.scalars(
-        statement.on_conflict_do_update(
-            index_elements=["name"], set_={"next_version": ModelNameRow.next_version + 1}
-        ).returning(ModelNameRow.next_version)
-    ).one()
-    return following - 1

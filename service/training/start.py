@@ -73,9 +73,9 @@ def begin(
         cursor=Cursor(),
     )
     torch.manual_seed(stream_seed(spec.training.seed, "training"))
-    if resume is not None:
-        _go_on(state, resume)
+    _go_on(state, resume)
     info = devices.run_info(device, spec.training.precision, state.model, environment)
+    info = info.model_copy(update={"baseline": trainable.baseline})
     started: dict[str, JsonValue] = {
         "run": info.model_dump(mode="json"),
         "checkpoint": None if resume is None else resume.checkpoint,
@@ -96,7 +96,9 @@ def begin(
     return state
 
 
-def _go_on(state: TrainingState, resume: Saved) -> None:
+def _go_on(state: TrainingState, resume: Saved | None) -> None:
+    if resume is None:
+        return
     if resume.keeps is None:
         restore(state, resume.weights, resume.state)
     else:

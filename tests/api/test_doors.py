@@ -18,6 +18,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/models"): "predict",
     ("GET", "/v1/models/{model}"): "predict",
     ("GET", "/v1/models/{model}/versions"): "predict",
+    ("POST", "/v1/models/{model}/versions"): "train",
     ("POST", "/v1/models/{model}/predict"): "predict",
     ("GET", "/v1/system"): "train",
     ("GET", "/v1/architectures"): "train",

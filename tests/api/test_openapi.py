@@ -52,6 +52,7 @@ def test_every_json_body_has_worked_examples(document: dict[str, Any]) -> None:
         "POST /v1/jobs/{job_id}/fork",
         "POST /v1/datasets",
         "POST /v1/models/{model}/predict",
+        "POST /v1/models/{model}/versions",
     }
     assert all(body["examples"] for body in bodies.values())
 
