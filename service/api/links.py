@@ -11,18 +11,18 @@ Targets = dict[str, tuple[str, str]]
 _JOB_READS = ("get_job", "get_metrics", "list_checkpoints")
 _JOB_ACTIONS = ("pause_job", "resume_job", "cancel_job", "retry_job", "delete_job", "fork_job")
 _OF_JOBS: Targets = dict.fromkeys((*_JOB_READS, *_JOB_ACTIONS), ("job_id", "id"))
+_OF_NEW_JOBS: Targets = {**_OF_JOBS, "predict": ("model", "id")}
 _OF_DATASETS: Targets = dict.fromkeys(("get_dataset", "delete_dataset"), ("name", "name"))
 
 LINKS: dict[str, dict[str, Targets]] = {
-    "create_job": {"202": {**_OF_JOBS, "predict": ("model", "id")}},
+    "create_job": {"202": _OF_NEW_JOBS},
+    "put_job": {"202": _OF_NEW_JOBS, "200": _OF_NEW_JOBS},
     "pause_job": {"200": _OF_JOBS},
     "resume_job": {"200": _OF_JOBS},
     "cancel_job": {"200": _OF_JOBS},
     "retry_job": {"200": _OF_JOBS},
-    "fork_job": {"202": {**_OF_JOBS, "predict": ("model", "id")}},
+    "fork_job": {"202": _OF_NEW_JOBS},
     "create_dataset": {"201": _OF_DATASETS, "200": _OF_DATASETS},
-    "get_model": {"200": dict.fromkeys(("predict", "list_versions"), ("model", "name"))},
-}
     "promote_checkpoint": {
         "201": {
             "predict": ("model", "id"),
@@ -30,6 +30,8 @@ LINKS: dict[str, dict[str, Targets]] = {
             "list_versions": ("model", "model"),
         }
     },
+    "get_model": {"200": dict.fromkeys(("predict", "list_versions"), ("model", "name"))},
+}
 """Operation → status → what can be asked next."""
 
 
