@@ -101,6 +101,7 @@ class NewJob(Outgoing):
     client_id: str | None = None
     metadata: dict[str, str] = {}
     parent_job: str | None = None
+    request_sha256: str | None = None
 
 
 class Progress(Outgoing):
@@ -150,10 +151,10 @@ class RunInfo(Outgoing):
     torch: str
     cpu: str
     parameters: int
-    environment: Environment = Field(
     baseline: Baseline | None = Field(
         default=None, description="What the simplest guess reaches, to compare with on the way."
     )
+    environment: Environment = Field(
         default={}, description="Everything of the machine that changes the bits of the run."
     )
 
@@ -169,6 +170,9 @@ class Job(Outgoing):
     status_reason: str | None
     progress: Progress
     queue_position: int | None = Field(description="1 is next; only while queued.")
+    estimated_start_at: Moment | None = Field(
+        default=None, description="When a queued job may begin, to the minute: a guess."
+    )
     priority: int
     attempt: int = Field(description="Claims by a worker so far.")
     error: JobError | None

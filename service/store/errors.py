@@ -100,10 +100,12 @@ class ClientIdTaken(Conflict):
     code = "client_id_taken"
     title = "The client_id is taken"
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Another job has this client_id. GET /v1/jobs?client_id=… shows it; choose a new one."
-        )
+    def __init__(
+        self,
+        detail: str = "Another job has this client_id. GET /v1/jobs?client_id=… shows it; choose "
+        "a new one.",
+    ) -> None:
+        super().__init__(detail)
 
 
 class DatasetNotFound(NotFound):
@@ -174,8 +176,6 @@ class ModelNotFound(NotFound):
         super().__init__(f"No model is known by this name or id; {hint}.")
 
 
-class ModelNotReady(Conflict):
-    """The job has made no checkpoint yet, but still can."""
 class ModelTaskDiffers(Conflict):
     """The versions of one model learn one task."""
 
@@ -189,6 +189,8 @@ class ModelTaskDiffers(Conflict):
         )
 
 
+class ModelNotReady(Conflict):
+    """The job has made no checkpoint yet, but still can."""
 
     code = "model_not_ready"
     title = "The model is not trained yet"

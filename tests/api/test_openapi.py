@@ -49,10 +49,11 @@ def test_every_json_body_has_worked_examples(document: dict[str, Any]) -> None:
     }
     assert set(bodies) == {
         "POST /v1/jobs",
+        "PUT /v1/jobs/by-client-id/{client_id}",
         "POST /v1/jobs/{job_id}/fork",
         "POST /v1/datasets",
-        "POST /v1/models/{model}/predict",
         "POST /v1/models/{model}/versions",
+        "POST /v1/models/{model}/predict",
     }
     assert all(body["examples"] for body in bodies.values())
 
