@@ -2,11 +2,13 @@
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 from pydantic import BaseModel, JsonValue
@@ -16,6 +18,8 @@ from service.client.errors import InvalidError
 
 ResultT = TypeVar("ResultT")
 MethodT = TypeVar("MethodT", bound=Callable[..., Any])
+
+_KEY = re.compile(r"[!#-~][!-~]{0,254}")
 
 Query = Mapping[str, str | int | list[str] | None]
 Content = bytes | Path
@@ -35,7 +39,7 @@ class Call(Generic[ResultT]):
     read: Callable[[httpx.Response], ResultT]
     repeatable: bool
     """Whether done twice is as good as done once, so that it may be sent again when nobody knows
-    whether it was done. A key that lets the service know the second one would make any call so."""
+    whether it was done. Calls that create are so by their key: the service knows the second one."""
     query: Query | None = None
     content: bytes | None = None
     parts: Parts | None = None
@@ -66,6 +70,16 @@ def path_of(*parts: str) -> str:
     except UnicodeEncodeError as error:  # half of a surrogate pair
         message = "A name or id in the call is no text: it has half of a character in it."
         raise InvalidError(message) from error
+
+
+def key_of_a_call(given: str | None) -> str:
+    """Return the caller's own Idempotency-Key, or a new one. Raises InvalidError."""
+    if given is None:
+        return str(uuid4())
+    if not _KEY.fullmatch(given):
+        message = "An idempotency key has 1 to 255 visible ASCII characters, the first no quote."
+        raise InvalidError(message)
+    return given
 
 
 def json_bytes(value: JsonValue) -> bytes:

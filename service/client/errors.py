@@ -95,6 +95,7 @@ class ConflictError(RefusedError):
 
     One that passes by itself has `retry_after_seconds` (`model_not_ready`: the job has made no
     checkpoint yet). Clients do not wait for it by themselves: it may take as long as the training.
+    Only for a request with the same key that still runs they wait.
     """
 
 

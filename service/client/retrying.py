@@ -8,6 +8,8 @@ Perhaps it was done, so only a repeatable call (`Call.repeatable`) is sent again
 - the connection broke;
 - any other 503: `database_busy` may come from the COMMIT, after which the job may well exist.
 
+It is being done, for a request with the same key: it is waited for, as long as `patience` lasts.
+
 Never: timeouts (`timeout` says how long the caller wants to wait), and all other answers, also a
 409 that would pass by itself (`model_not_ready`), for which waiting is the caller's decision. A
 repeated DELETE may be answered with 404: the first one did it, and its answer was lost.
@@ -25,6 +27,9 @@ from service.client.call import Call, Outcome
 
 NOTHING_DONE = frozenset({"queue_full", "service_busy"})
 """Codes of 503 that the service answers before it does anything."""
+
+BEING_DONE = "idempotency_in_progress"
+"""The code of a 409: a request with this key still runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,10 +60,14 @@ class Attempts:
     def pause_after(self, outcome: Outcome, *, now: float) -> float | None:
         """Return how long to wait before sending it again; None when this outcome is the last."""
         policy = self._policy
-        self._made += 1
-        if self._made > policy.retries or not may_repeat(self._call, outcome):
+        if not may_repeat(self._call, outcome):
             return None
-        jitter = policy.random.uniform(0, min(policy.longest, policy.first * 2 ** (self._made - 1)))
+        if policy.retries == 0 or not _is_being_done(outcome):
+            self._made += 1
+        if self._made > policy.retries:
+            return None
+        doubled = 2 ** max(0, self._made - 1)
+        jitter = policy.random.uniform(0, min(policy.longest, policy.first * doubled))
         pause = jitter + _asked_pause(outcome)
         return pause if now + pause <= self._last_moment else None
 
@@ -66,7 +75,7 @@ class Attempts:
 def may_repeat(call: Call[Any], outcome: Outcome) -> bool:
     """Tell whether the outcome may be better next time, and trying so does no harm."""
     if isinstance(outcome, httpx.Response):
-        if outcome.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        if outcome.status_code == HTTPStatus.TOO_MANY_REQUESTS or _is_being_done(outcome):
             return True
         return outcome.status_code == HTTPStatus.SERVICE_UNAVAILABLE and (
             call.repeatable or answers.problem_code(outcome) in NOTHING_DONE
@@ -74,6 +83,12 @@ def may_repeat(call: Call[Any], outcome: Outcome) -> bool:
     if isinstance(outcome, httpx.ConnectError):
         return True
     return call.repeatable and isinstance(outcome, httpx.NetworkError | httpx.RemoteProtocolError)
+
+
+def _is_being_done(outcome: Outcome) -> bool:
+    if not isinstance(outcome, httpx.Response) or outcome.status_code != HTTPStatus.CONFLICT:
+        return False
+    return answers.problem_code(outcome) == BEING_DONE
 
 
 def _asked_pause(outcome: Outcome) -> float:

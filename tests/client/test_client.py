@@ -45,6 +45,16 @@ def test_a_plain_request_is_sent_as_it_is(clients: Clients) -> None:
     assert json.loads(outside.asked.content) == body
 
 
+def test_a_job_is_put_under_an_id_of_any_text(clients: Clients) -> None:
+    outside = Outside(a_job(), status=202)
+
+    clients(outside).put_job("밤/1", {"dataset": "eating"})
+
+    assert outside.asked.method == "PUT"
+    assert outside.asked.url.raw_path == b"/v1/jobs/by-client-id/%EB%B0%A4%2F1"
+    assert json.loads(outside.asked.content) == {"dataset": "eating"}
+
+
 def test_waiting_for_a_job_allows_the_answer_more_time(clients: Clients) -> None:
     outside = Outside(a_job())
 

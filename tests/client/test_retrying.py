@@ -7,9 +7,10 @@ import httpx
 import pytest
 
 from service.api import accepting
-from service.client import ConflictError, TrainyardError, UnavailableError, calls
+from service.api.idempotency import StillRunning
+from service.client import ConflictError, InvalidError, TrainyardError, UnavailableError, calls
 from service.client.call import Call, Outcome
-from service.client.retrying import NOTHING_DONE, Attempts, RetryPolicy
+from service.client.retrying import BEING_DONE, NOTHING_DONE, Attempts, RetryPolicy
 from service.domain.problems import Unavailable
 from service.domain.transitions import TRANSITIONS, Becomes, JobAction
 from tests.client.answers import a_job
@@ -18,6 +19,7 @@ from tests.client.outside import Outside, a_problem
 
 START = calls.create_job({"dataset": "eating"})
 READ = calls.get_job("job_1")
+RETRY = calls.retry_job("job_1")
 
 REFUSED = httpx.ConnectError("refused")
 BROKEN = [httpx.ReadError(""), httpx.WriteError(""), httpx.RemoteProtocolError("no answer")]
@@ -46,14 +48,15 @@ def pauses(call: Call[Any], *outcomes: Outcome, **policy: Any) -> list[float | N
 
 def test_what_was_not_taken_is_sent_again_whatever_it_is() -> None:
     for outcome in [REFUSED, *TURNED_AWAY]:
-        assert pauses(START, outcome) != [None], outcome
+        assert pauses(RETRY, outcome) != [None], outcome
         assert pauses(READ, outcome) != [None], outcome
 
 
 def test_what_was_perhaps_done_is_sent_again_only_if_twice_is_as_good_as_once() -> None:
     for outcome in PERHAPS_DONE:
-        assert pauses(START, outcome) == [None], outcome
+        assert pauses(RETRY, outcome) == [None], outcome
         assert pauses(READ, outcome) != [None], outcome
+        assert pauses(START, outcome) != [None], outcome
 
 
 def test_other_outcomes_are_final() -> None:
@@ -64,7 +67,8 @@ def test_other_outcomes_are_final() -> None:
 @pytest.mark.parametrize(
     ("call", "repeatable"),
     [
-        (START, False),
+        (START, True),
+        (calls.put_job("mine", {}), True),
         (READ, True),
         (calls.plan_job({}), True),
         (calls.predict("eating", ["I like"]), True),
@@ -175,14 +179,52 @@ def test_a_client_gives_up_after_so_many_retries(clients: Clients, retries: int,
 
 
 @pytest.mark.parametrize("outcome", PERHAPS_DONE)
-def test_a_job_is_never_started_twice(clients: Clients, outcome: Outcome) -> None:
-    outside = Outside(outcome)
+def test_a_job_that_was_perhaps_started_is_asked_for_again_with_its_key(
+    clients: Clients, outcome: Outcome
+) -> None:
+    outside = Outside(outcome, a_job(), a_job())
+    client = clients(outside)
 
-    with pytest.raises(TrainyardError):
-        clients(outside).create_job({"dataset": "eating"})
+    client.create_job({"dataset": "eating"})
+    client.create_job({"dataset": "eating"})
 
-    assert len(outside.requests) == 1
-    assert clients.pauses == []
+    first, again, other = (request.headers["Idempotency-Key"] for request in outside.requests)
+    assert first == again != other
+
+
+def test_an_upload_has_a_key_and_a_plan_has_none() -> None:
+    upload = calls.add_dataset({"name": "poems"}, {"file": b""})
+
+    assert "Idempotency-Key" in (upload.headers or {})
+    assert "Idempotency-Key" not in (calls.plan_job({}).headers or {})
+
+
+def test_a_caller_may_choose_the_key(clients: Clients) -> None:
+    outside = Outside(a_job())
+
+    clients(outside).create_job({"dataset": "eating"}, idempotency_key="night-1")
+
+    assert outside.asked.headers["Idempotency-Key"] == "night-1"
+
+
+@pytest.mark.parametrize("key", ["", "a b", "키", "x" * 256, "a\nb", '"a"'])
+def test_what_is_no_key_is_refused_before_it_is_sent(clients: Clients, key: str) -> None:
+    outside = Outside(a_job())
+
+    with pytest.raises(InvalidError):
+        clients(outside).create_job({"dataset": "eating"}, idempotency_key=key)
+
+    assert outside.requests == []
+
+
+def test_a_request_that_still_runs_is_waited_for_as_long_as_there_is_patience() -> None:
+    assert StillRunning.code == BEING_DONE
+    runs = a_problem(409, code=BEING_DONE)
+
+    assert None not in pauses(START, *[runs] * 20)
+    assert pauses(START, runs, retries=0) == [None]
+    attempts = Attempts(START, RetryPolicy(patience=30.0), now=0.0)
+    assert attempts.pause_after(runs, now=29.5) is None
 
 
 def test_a_job_that_was_turned_away_at_the_door_is_sent_again(clients: Clients) -> None:
