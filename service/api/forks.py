@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from service.api.accepting import accept
 from service.api.bodies import named, read_json, takes
 from service.api.built_ins import facts_of
+from service.api.idempotency import Once, OneTime
 from service.api.parts import JobIdPath, Parts, PartsOf
 from service.api.problems import problem_responses
 from service.domain.forks import ForkSource
@@ -29,6 +30,7 @@ async def _fork_request(request: Request) -> ForkRequest:
 @router.post(
     "/{job_id}/fork",
     status_code=202,
+    response_model=Job,
     responses=problem_responses(400, 404, 409, 413, 415, 422, 503),
     openapi_extra=takes(
         application_json=named(
@@ -37,11 +39,11 @@ async def _fork_request(request: Request) -> ForkRequest:
     ),
 )
 def fork_job(
+    once: Once,
     job_id: JobIdPath,
     body: Annotated[ForkRequest, Depends(_fork_request)],
     parts: PartsOf,
-    response: Response,
-) -> Job:
+) -> Response:
     """Start a new job from a checkpoint of this one, changed by a JSON Merge Patch (RFC 7396).
 
     What of the checkpoint's state still fits is kept; `spec.continues_from` says what, and why the
@@ -49,25 +51,23 @@ def fork_job(
     """
     for attempt in range(ATTEMPTS):
         try:
-            job = _fork(parts, job_id, body)
+            return _fork(parts, once, job_id, body)
         except (BlobGone, CheckpointNotFound) as gone:
             if body.checkpoint is not None or attempt == ATTEMPTS - 1:
                 raise CheckpointNotFound from gone
-        else:
-            response.headers["Location"] = f"/v1/jobs/{job.id}"
-            return job
     raise CheckpointNotFound
 
 
-def _fork(parts: Parts, job_id: str, body: ForkRequest) -> Job:
+def _fork(parts: Parts, once: OneTime, job_id: str, body: ForkRequest) -> Response:
     with parts.database.read() as session:
         source = beginnings.get_fork_source(session, job_id, body.checkpoint)
     preparation = blob_store.read(parts.database, source.checkpoint.preparation_sha256)
     request = parts.catalogue.forked_request(source.job, body.patch)
     facts = facts_of(parts.database, request.dataset.name)
     spec = parts.catalogue.fork(source, request, facts, preparation)
-    with parts.database.begin() as session:
-        return accept(parts, session, _new_job(request, spec, job_id), first=_first(spec, source))
+    with once.begin() as session:
+        job = accept(parts, session, _new_job(request, spec, job_id), first=_first(spec, source))
+        return once.answer(session, job, status=202, location=f"/v1/jobs/{job.id}")
 
 
 def _new_job(request: JobRequest, spec: JobSpec, parent_job: str) -> NewJob:

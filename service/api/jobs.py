@@ -11,17 +11,38 @@ from service.api.accepting import accept
 from service.api.bodies import named, read_json, takes
 from service.api.built_ins import facts_of
 from service.api.idempotency import Once
+from service.api.initial_weights import take_over
 from service.api.limits import begin_to_wait
-from service.api.parts import After, DatabaseOf, JobIdPath, Limit, Parts, PartsOf, parts_of
+from service.api.parts import (
+    After,
+    ClientIdPath,
+    DatabaseOf,
+    JobIdPath,
+    Limit,
+    Parts,
+    PartsOf,
+    parts_of,
+)
 from service.api.preferences import preferred_wait
-from service.api.problems import problem_responses
+from service.api.problems import problem_responses, refuse
 from service.api.queries import free_parameters
-from service.domain.jobs import ENDED, CheckpointList, Job, JobList, JobStatus, NewJob, Plan
+from service.domain.jobs import (
+    ENDED,
+    CheckpointList,
+    Job,
+    JobList,
+    JobSpec,
+    JobStatus,
+    NewJob,
+    Plan,
+)
 from service.domain.problems import NotFound
 from service.domain.requests import JobRequest
+from service.domain.sameness import request_sha256
 from service.domain.text import ShortText
 from service.domain.transitions import JobAction
 from service.store import checkpoints as checkpoint_store
+from service.store import client_ids
 from service.store import jobs as job_store
 from service.store.engine import database_now
 from service.store.jobs import JobFilters
@@ -56,14 +77,45 @@ def create_job(
     """Accept a training job. Once the client has the 202, the job survives any crash."""
     facts = facts_of(parts.database, body.dataset.name)
     spec = parts.catalogue.resolve(body, facts)
+    spec, first = take_over(parts, spec, facts, body.initialize_from, hold=not validate_only)
     if validate_only:
         return _as_json(parts.catalogue.plan(spec, facts))
-    new = NewJob(
-        spec=spec, priority=body.priority, client_id=body.client_id, metadata=body.metadata
-    )
+    new = _new_job(spec, body, client_id=body.client_id)
     with once.begin() as session:
-        job = accept(parts, session, new)
+        job = accept(parts, session, new, first=first)
         return once.answer(session, job, status=202, location=f"/v1/jobs/{job.id}")
+
+
+@router.put(
+    "/by-client-id/{client_id:path}",  # an id of somebody else may hold a slash
+    status_code=202,
+    responses={
+        200: {"model": Job, "description": "The job that the same request made before."},
+        **problem_responses(400, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=takes(application_json=named("JobRequest")),
+)
+def put_job(client_id: ClientIdPath, body: JobBody, parts: PartsOf, response: Response) -> Job:
+    """Accept a training job under an id of your own; sent again, this answers that job."""
+    if body.client_id not in {None, client_id}:
+        refuse("/client_id", "must be absent, or the one of the path")
+    made_of = request_sha256(body)
+    with parts.database.read() as session:
+        job = client_ids.find_job(session, client_id, made_of)
+    if job is None:
+        facts = facts_of(parts.database, body.dataset.name)
+        spec = parts.catalogue.resolve(body, facts)
+        spec, first = take_over(parts, spec, facts, body.initialize_from, hold=True)
+        new = _new_job(spec, body, client_id=client_id)
+        with parts.database.begin() as session:
+            job, created = client_ids.find_or_make(
+                session, client_id, made_of, lambda: accept(parts, session, new, first=first)
+            )
+        if created:
+            response.headers["Location"] = f"/v1/jobs/{job.id}"
+            return job
+    response.status_code = 200
+    return job
 
 
 async def _filters(
@@ -165,6 +217,16 @@ def list_checkpoints(
     """List the kept checkpoints of a job, newest first."""
     with database.read() as session:
         return checkpoint_store.list_checkpoints(session, job_id, limit=limit, after=after)
+
+
+def _new_job(spec: JobSpec, body: JobRequest, *, client_id: str | None) -> NewJob:
+    return NewJob(
+        spec=spec,
+        priority=body.priority,
+        client_id=client_id,
+        metadata=body.metadata,
+        request_sha256=request_sha256(body),
+    )
 
 
 def _read(parts: Parts, job_id: str) -> Job:

@@ -65,10 +65,12 @@ def _document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
 
 def _show_examples(found: dict[str, Any], examples: Mapping[str, dict[str, JsonValue]]) -> None:
     """Show a worked job for every architecture."""
-    body = found["paths"]["/v1/jobs"]["post"]["requestBody"]
-    body["content"]["application/json"]["examples"] = {
+    shown = {
         name: {"summary": f"Train `{name}`", "value": example} for name, example in examples.items()
     }
+    for method, path in (("post", "/v1/jobs"), ("put", "/v1/jobs/by-client-id/{client_id}")):
+        body = found["paths"][path][method]["requestBody"]
+        body["content"]["application/json"]["examples"] = shown
 
 
 def _document_the_edges(found: dict[str, Any]) -> None:

@@ -49,6 +49,9 @@ PartsOf = Annotated[Parts, Depends(requested_parts)]
 DatabaseOf = Annotated[Database, Depends(_database)]
 
 JobIdPath = Annotated[ShortText, Path(description="The job's id.", examples=["job_0198c0de"])]
+ClientIdPath = Annotated[
+    ShortText, Path(min_length=1, description="Your own id for the job.", examples=["night-1"])
+]
 DatasetPath = Annotated[ShortText, Path(description="The dataset's name.", examples=["eating"])]
 ModelPath = Annotated[
     ShortText,

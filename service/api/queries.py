@@ -28,7 +28,7 @@ async def refuse_unknown_parameters(request: Request) -> None:
     """Dependency of every `/v1` path: what is not documented is not taken."""
     if not request.query_params:
         return
-    path: str = request.scope["route"].path
+    path: str = request.scope["route"].path_format
     operation = request.app.openapi()["paths"][path][request.method.lower()]
     known = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
     free = FREE_PREFIXES.get(path)

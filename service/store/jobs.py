@@ -83,6 +83,7 @@ def _first_values(new: NewJob, now: datetime) -> dict[str, object]:
         "parent_job": new.parent_job,
         "spec": spec.model_dump(mode="json"),
         "labels": new.metadata,
+        "request_sha256": new.request_sha256,
         "attempt": 0,
         "deaths": 0,
         "reclaims": 0,

@@ -14,7 +14,7 @@ from service.domain.environments import offers_threads
 from service.domain.jobs import WorkerId
 from service.domain.workers import NewWorker
 from service.settings import Settings
-from service.store import blobs
+from service.store import blobs, idempotency
 from service.store import claims as claim_store
 from service.store.engine import Database, database_now
 from service.store.ids import new_id
@@ -179,7 +179,8 @@ def _cleaning(database: Database, stop: threading.Event) -> Generator[None]:
 
 
 def clean_up(database: Database) -> None:
-    """Delete bytes without a reference, and the rows of workers that died long ago."""
+    """Delete bytes without a reference, old answers, and the rows of workers that died long ago."""
     blobs.collect(database)
     with database.begin() as session:
+    idempotency.remove_expired(database)
         claim_store.remove_stale_workers(session, before=database_now(session) - FORGET_AFTER)

@@ -31,6 +31,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("DELETE", "/v1/datasets/{name}"): "admin",
     ("GET", "/v1/jobs"): "train",
     ("POST", "/v1/jobs"): "train",
+    ("PUT", "/v1/jobs/by-client-id/{client_id}"): "train",
     ("GET", "/v1/jobs/{job_id}"): "train",
     ("DELETE", "/v1/jobs/{job_id}"): "train",
     ("POST", "/v1/jobs/{job_id}/cancel"): "train",

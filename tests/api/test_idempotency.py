@@ -94,6 +94,18 @@ def test_the_same_key_with_another_body_is_refused(asking: Asking, creating: Cre
     assert made(asking) == [first.json()["id"]]
 
 
+def test_whatever_creates_takes_a_key(asking: Asking) -> None:
+    """A handler does so by the parameter `once: Once`, before that of its body."""
+    document = asking.get("/openapi.json").json()
+    creates = {
+        path: {each["name"] for each in operations["post"].get("parameters", ())}
+        for path, operations in document["paths"].items()
+        if "post" in operations and {"201", "202"} & operations["post"]["responses"].keys()
+    }
+    assert {"/v1/jobs", "/v1/datasets"} <= creates.keys()
+    assert [path for path, parameters in creates.items() if HEADER not in parameters] == []
+
+
 def test_the_query_is_part_of_the_request(asking: Asking) -> None:
     create = CREATING["a job"]
     create(asking)
