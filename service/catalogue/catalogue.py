@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, JsonValue
 from torch import nn
 
-from service.catalogue import building, forking, inheriting, planning, resolving
+from service.catalogue import building, forking, inheriting, initializing, planning, resolving
 from service.catalogue.building import Trainable
 from service.catalogue.discovery import Installed, discover
 from service.catalogue.inheriting import Inheritance
@@ -16,6 +16,7 @@ from service.domain.components import Component, ComponentInfo, ComponentKind
 from service.domain.datasets import DatasetFacts
 from service.domain.forks import ForkSource
 from service.domain.jobs import Job, JobSpec, Plan
+from service.domain.models import Servable
 from service.domain.requests import JobRequest
 from service.domain.shapes import Shape
 from service.domain.validation import below
@@ -57,6 +58,20 @@ class Catalogue:
         with below("/patch"):
             spec = self.resolve(request, facts)
         return forking.fork(self._installed, spec, facts, source, preparation)
+
+    def initialize(
+        self,
+        spec: JobSpec,
+        facts: DatasetFacts,
+        reference: str,
+        model: Servable,
+        preparation: bytes,
+        state_sha256: str,
+    ) -> JobSpec:
+        """Let a job begin with a model's weights. Raises Invalid where they do not fit."""
+        return initializing.initialize(
+            self._installed, spec, facts, reference, model, preparation, state_sha256
+        )
 
     def inherit(
         self,

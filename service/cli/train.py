@@ -14,12 +14,24 @@ from service.cli.watch import watch_until_over
 from service.client import Client
 from service.domain.jobs import Plan
 
+InitializeFrom = Annotated[
+    str | None, typer.Option(help="A model whose weights are where it begins.")
+]
+ClientId = Annotated[
+    str | None,
+    typer.Option(help="Your own id for the job; the same command again watches the same job."),
+]
+Metadata = Annotated[
+    list[str] | None, typer.Option(metavar="KEY=VALUE", help="A label; can be repeated.")
+]
+
 
 def train(
     *,
     dataset: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
     architecture: Annotated[str | None, typer.Option(help="For example mlp, cnn, rnn.")] = None,
     model: Annotated[str | None, typer.Option(help="Name under which it is served.")] = None,
+    initialize_from: InitializeFrom = None,
     optimizer: Annotated[str | None, typer.Option(help="Default: what suits.")] = None,
     schedule: Annotated[str | None, typer.Option(help="Default: what suits.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
@@ -27,10 +39,8 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Examples per step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Fixes weights, order, dropout.")] = None,
     priority: Annotated[int | None, typer.Option(help="Higher goes first.")] = None,
-    client_id: Annotated[str | None, typer.Option(help="Your own id for the job.")] = None,
-    metadata: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A label; can be repeated.")
-    ] = None,
+    client_id: ClientId = None,
+    metadata: Metadata = None,
     settings: options.Setting = None,
     file: Annotated[Path | None, typer.Option(help="The job as JSON; options win.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what it would do.")] = False,
@@ -45,6 +55,7 @@ def train(
             "dataset": dataset,
             "architecture": architecture,
             "model": model,
+            "initialize_from": initialize_from,
             "optimizer": optimizer,
             "schedule": schedule,
             "priority": priority,
@@ -67,7 +78,8 @@ def train(
 
 
 def _start(client: Client, body: Mapping[str, Any], *, watch: bool, json: bool) -> int:
-    job = client.create_job(body)
+    client_id = body.get("client_id")
+    job = client.put_job(client_id, body) if client_id else client.create_job(body)
     if watch:
         # The id comes first, where it is seen even if the bar is not.
         (output.messages if json else output.results).print(job.id)

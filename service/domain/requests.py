@@ -87,7 +87,13 @@ class JobRequest(Incoming):
     optimizer: Component | None = Field(default=None, description="null: the architecture's own.")
     schedule: Component | None = Field(default=None, description="null: the architecture's own.")
     training: TrainingOptions = TrainingOptions()
-    initialize_from: None = None
+    initialize_from: ShortText | None = Field(
+        default=None,
+        description="A model, by any of its names, whose weights are where this job begins: with "
+        "new data, optimizer and counters. Its task and architecture must be the same; rows of "
+        "words and classes that both know are taken over.",
+        examples=["eating@3"],
+    )
     priority: int = Field(default=0, ge=-100, le=100, description="Higher is claimed first.")
     client_id: ShortText | None = Field(default=None, description="Your own id for this job.")
     metadata: Annotated[dict[ShortText, ShortText], Field(max_length=64)] = {}

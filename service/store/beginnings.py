@@ -16,6 +16,7 @@ from service.domain.beginnings import KeptCheckpoint
 from service.domain.forks import ForkSource
 from service.domain.jobs import ENDED, CheckpointKind
 from service.domain.problems import invalid_field
+from service.store import blobs
 from service.store.errors import CheckpointNotFound, ModelNeverTrained, ModelNotReady
 from service.store.ids import new_id
 from service.store.job_reads import get_job
@@ -23,12 +24,16 @@ from service.store.tables import CheckpointRow
 
 
 class FirstCheckpoint(NamedTuple):
-    """A checkpoint that a job begins with; `step` and `epoch` are where the job begins."""
+    """A checkpoint that a job begins with; `step` and `epoch` are where the job begins.
+
+    Bytes that are `held` are given back once the job refers to them.
+    """
 
     kind: CheckpointKind
     copied: KeptCheckpoint
     step: int
     epoch: int
+    held: bool = False
 
 
 def get_fork_source(session: Session, job_id: str, checkpoint_id: str | None) -> ForkSource:
@@ -91,6 +96,19 @@ def begin_with(
             session.add_all(rows)
     except IntegrityError as error:  # the foreign keys: whoever deletes bytes holds their rows
         raise CheckpointNotFound from error
+    held = [each.copied for each in first if each.held]
+    blobs.unhold(
+        session,
+        [
+            sha256
+            for copied in held
+            for sha256 in (
+                copied.weights_sha256,
+                copied.state_blob_sha256,
+                copied.preparation_sha256,
+            )
+        ],
+    )
 
 
 def kept(row: CheckpointRow) -> KeptCheckpoint:

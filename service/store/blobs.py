@@ -99,6 +99,17 @@ def put(database: Database, content: BinaryIO | bytes) -> tuple[str, int]:
     return sha256, size
 
 
+def hold(database: Database, sha256: str, size: int) -> None:
+    """Hold bytes that somebody else refers to, until `unhold`. Raises BlobGone if they are gone."""
+    if not _hold(database, sha256, size):
+        raise BlobGone(sha256)
+
+
+def sha256_of(content: bytes) -> str:
+    """Return what the bytes are known by."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def stream(database: Database, sha256: str) -> Iterator[bytes]:
     """Read a blob chunk by chunk. Raises BlobGone when there is none (any more).
 

@@ -10,7 +10,7 @@ import torch
 from service.catalogue import Catalogue
 from service.domain.jobs import Job
 from service.domain.ports import Command
-from service.store import claims, jobs
+from service.store import blobs, claims, jobs, models
 from service.store.engine import Database, database_now
 from service.worker.abilities import Downloads, Work
 from service.worker.child import run_job
@@ -110,6 +110,13 @@ class Workshop:
             for each in self.checkpoints(job)
             if (each["step"], each["kind"]) == (step, "periodic")
         )
+
+    def names_of(self, job: Job) -> list[str]:
+        """List the words or classes of a job's newest model, in the order of its rows."""
+        with self.database.read() as session:
+            found = models.get_servable(session, f"{job.id}@latest")
+        preparation = blobs.read(self.database, found.preparation_sha256)
+        return [*self._catalogue.restore(found.task, preparation).names]
 
 
 def _ordering(order: Command, after_steps: int | None) -> Callable[[], Command | None]:

@@ -6,7 +6,7 @@ What fits goes into the new model; what does not is told in an event, exactly.
 from pydantic import JsonValue
 
 from service.catalogue import Inheritance, Trainable
-from service.domain.beginnings import Beginning, ContinuesFrom, InitialWeights
+from service.domain.beginnings import NO_STATE, Beginning, ContinuesFrom, InitialWeights
 from service.domain.jobs import JobSpec
 from service.domain.ports import Recorder
 from service.store.blobs import DatabaseBlobs
@@ -48,10 +48,12 @@ def begin(
         return None
     state = source.read(point.state_blob_sha256)
     drops: dict[str, JsonValue] = {**begun.drops}
-    if "position" in begun.keeps and "weights" in begun.drops and holds_carry(state):
+    if "position" in begun.keeps and "weights" in drops and holds_carry(state):
         drops["carry"] = "not all weights fit"
     if drops:
         recorder.event("warning", _dropped(begun, drops, inheritance))
+    if state == NO_STATE:
+        return None
     return Saved(point.checkpoint, weights, state, keeps=frozenset(begun.keeps))
 
 
