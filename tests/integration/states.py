@@ -75,7 +75,10 @@ def states(client: Client) -> Generator[States]:
         assert client.wait_for_job(job.id).status == "succeeded"
         done = job.id
     an_upload(client, "bad-used")
-    using = client.create_job({**a_job("bad-used", "rnn", ELSEWHERE), "client_id": "bad-taken"})
+    using = client.create_job(
+        {**a_job("bad-used", "rnn", ELSEWHERE), "client_id": "bad-taken"},
+        idempotency_key="bad-taken",
+    )
     endless = client.create_job(a_job("eating", "rnn", ENDLESS))
     while client.get_job(endless.id).status == "queued":
         client.get_job(endless.id, wait=10)

@@ -17,6 +17,7 @@ from service.client import Client
 from tests.integration.cases.answers import ANSWERS
 from tests.integration.cases.base import JSON, Case
 from tests.integration.cases.jobs import JOBS
+from tests.integration.cases.once import ONCE, ONCE_ANSWERED
 from tests.integration.cases.operations import EDGES, NOBODY, OPERATIONS
 from tests.integration.cases.paths import PATHS
 from tests.integration.cases.predictions import PREDICTIONS
@@ -24,7 +25,7 @@ from tests.integration.cases.uploads import UPLOADS
 from tests.integration.sockets import exchange
 from tests.integration.states import States, states
 
-CASES = [*EDGES, *JOBS, *PATHS, *UPLOADS, *PREDICTIONS]
+CASES = [*EDGES, *JOBS, *ONCE, *PATHS, *UPLOADS, *PREDICTIONS]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,7 @@ def test_bad_input_is_answered_with_what_to_do(
     assert http.get("/livez").status_code == 200
 
 
-@pytest.mark.parametrize("case", ANSWERS, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*ANSWERS, *ONCE_ANSWERED], ids=lambda case: case.name)
 def test_odd_but_legal_input_is_answered_well(http: httpx.Client, made: States, case: Case) -> None:
     answer = send(http, case, made)
     assert answer.status_code == case.status, answer.text[:500]
@@ -115,7 +116,8 @@ def test_every_documented_status_is_answered_and_every_answer_documented(
         for status in operation["responses"].keys() - AROUND_EVERY_PATH
     }
     assert {each[:2] for each in documented} == set(OPERATIONS)
-    assert documented == {each for case in [*CASES, *ANSWERS] for each in answers_of(case)}
+    cases = [*CASES, *ANSWERS, *ONCE_ANSWERED]
+    assert documented == {each for case in cases for each in answers_of(case)}
 
 
 AROUND_EVERY_PATH = {"default", "401", "408", "503"}

@@ -20,6 +20,7 @@ OPERATIONS = [
     ("DELETE", "/v1/datasets/{name}"),
     ("GET", "/v1/jobs"),
     ("POST", "/v1/jobs"),
+    ("PUT", "/v1/jobs/by-client-id/{client_id}"),
     ("GET", "/v1/jobs/{job_id}"),
     ("DELETE", "/v1/jobs/{job_id}"),
     ("POST", "/v1/jobs/{job_id}/cancel"),
@@ -33,9 +34,11 @@ OPERATIONS = [
     ("GET", "/v1/models/{model}/versions"),
     ("POST", "/v1/models/{model}/predict"),
 ]
-NOBODY = {"job_id": "job_1", "name": "nothing", "model": "nobody"}
+NOBODY = {"job_id": "job_1", "name": "nothing", "model": "nobody", "client_id": "nobody"}
 NOT_FOUND = {"job_id": "job_not_found", "name": "dataset_not_found", "model": "model_not_found"}
-A_BODY = {"/v1/jobs": {"dataset": "eating", "architecture": "rnn"}, "/v1/models/{model}/predict": {"inputs": [""]}}
+A_JOB = {"dataset": "eating", "architecture": "rnn"}
+PUT_JOB = "/v1/jobs/by-client-id/{client_id}"
+A_BODY = {"/v1/jobs": A_JOB, PUT_JOB: A_JOB, "/v1/models/{model}/predict": {"inputs": [""]}}
 NUL = dict.fromkeys(NOBODY, "%00")
 LONG = dict.fromkeys(NOBODY, "x" * 600)
 
@@ -51,7 +54,8 @@ def _edges() -> Iterator[Case]:
         yield Case(f"a length beyond the limit: {name}", 413, "body_too_large", method=method, path=path, declared=10**12)
         if "{" in template:
             parameter = template.partition("{")[2].partition("}")[0]
-            yield Case(f"nobody: {name}", 404, NOT_FOUND[parameter], method=method, path=path, body=body)
+            if parameter in NOT_FOUND:
+                yield Case(f"nobody: {name}", 404, NOT_FOUND[parameter], method=method, path=path, body=body)
             yield Case(f"NUL: {name}", 422, "invalid_request", f"/path/{parameter}", method=method, path=template.format_map(NUL), body=body)
             yield Case(f"600 characters: {name}", 422, "invalid_request", f"/path/{parameter}", method=method, path=template.format_map(LONG), body=body)
 
@@ -60,7 +64,7 @@ def _methods() -> Iterator[Case]:
     for template in dict.fromkeys(template for _, template in OPERATIONS):
         path = template.format_map(NOBODY)
         yield Case(f"PATCH {template}", 405, "method_not_allowed", method="PATCH", path=path)
-        if template.startswith("/v1/"):
+        if template.startswith("/v1/") and template != PUT_JOB:  # there it is part of the id
             yield Case(f"slash at the end: {template}", 404, "path_not_found", method="GET", path=f"{path}/")
 
 
