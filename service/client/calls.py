@@ -136,7 +136,8 @@ def fork_job(
     `patch` is a JSON Merge Patch (RFC 7396) for the job as it was resolved.
     """
     body: dict[str, JsonValue] = {"checkpoint": checkpoint, "patch": dict(patch or {})}
-    return _post(path_of("jobs", job_id, "fork"), Job, body=body, repeatable=False)
+    path, key = path_of("jobs", job_id, "fork"), key_of_a_call(None)
+    return _post(path, Job, body=body, repeatable=True, idempotency_key=key)
 
 
 def delete_job(job_id: str) -> Call[None]:
@@ -215,7 +216,8 @@ def get_model(name: str) -> Call[Model]:
 def promote_checkpoint(name: str, checkpoint: str) -> Call[ModelVersion]:
     """Serve a checkpoint of any job as the next version of a model; a new name makes a new one."""
     body: dict[str, JsonValue] = {"checkpoint": checkpoint}
-    return _post(path_of("models", name, "versions"), ModelVersion, body=body, repeatable=False)
+    path, key = path_of("models", name, "versions"), key_of_a_call(None)
+    return _post(path, ModelVersion, body=body, repeatable=True, idempotency_key=key)
 
 
 def predict(

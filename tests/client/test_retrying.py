@@ -192,10 +192,22 @@ def test_a_job_that_was_perhaps_started_is_asked_for_again_with_its_key(
     assert first == again != other
 
 
-def test_an_upload_has_a_key_and_a_plan_has_none() -> None:
-    upload = calls.add_dataset({"name": "poems"}, {"file": b""})
+@pytest.mark.parametrize(
+    "call",
+    [
+        START,
+        calls.add_dataset({"name": "poems"}, {"file": b""}),
+        calls.fork_job("job_1"),
+        calls.promote_checkpoint("eating", "ckpt_1"),
+    ],
+    ids=lambda call: call.path,
+)
+def test_whatever_creates_has_a_key_and_may_be_repeated(call: Call[Any]) -> None:
+    assert (call.headers or {})["Idempotency-Key"]
+    assert call.repeatable
 
-    assert "Idempotency-Key" in (upload.headers or {})
+
+def test_a_plan_has_no_key() -> None:
     assert "Idempotency-Key" not in (calls.plan_job({}).headers or {})
 
 
