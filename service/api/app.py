@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Depends, FastAPI
 
 from service.api import (
+    certificates,
     components,
     datasets,
     forks,
@@ -135,6 +136,7 @@ def _parts(settings: Settings) -> list[Part]:
         part(jobs.router, "train", body, threaded),
         part(forks.router, "train", body, threaded),
         part(metrics.router, "train", body, threaded),
+        part(certificates.router, "train", body, threaded),
         part(models.router, "predict", body, threaded),
         part(promotions.router, "train", body, threaded),
         part(datasets.router, "train", body, threaded),

@@ -122,6 +122,28 @@ def fork_job(
         output.results.print(job.id)
 
 
+@app.command("certificate")
+def show_certificate(
+    job_id: JobId, url: options.Url = options.DEFAULT_URL, json: options.Json = False
+) -> None:
+    """Show by which states a run went: equal runs have equal hashes."""
+    with connect(url) as client:
+        certificate = client.get_certificate(job_id)
+    if json:
+        output.print_json(certificate)
+        return
+    rows = [
+        [str(each.step), str(each.epoch), each.state_sha256[:16], (each.link or "-")[:16]]
+        for each in certificate.chain
+    ]
+    output.print_table(["step", "epoch", "state", "link"], rows, unbroken=4)
+    for stretch in certificate.environments:
+        machine = ", ".join(f"{name} {value}" for name, value in stretch.environment.items())
+        how = "exactly" if stretch.exact else "not exactly"
+        output.results.print(f"from step {stretch.step} {how}, on {machine}")
+    output.results.print(certificate.sha256)
+
+
 @app.command("delete")
 def delete_job(job_id: JobId, url: options.Url = options.DEFAULT_URL) -> None:
     """Delete a job that is not running. Its models stay."""

@@ -105,6 +105,7 @@ class AsyncClient:
     get_metrics = _sends(calls.get_metrics)
     get_metrics_csv = _sends(calls.get_metrics_csv)
     list_checkpoints = _sends(calls.list_checkpoints)
+    get_certificate = _sends(calls.get_certificate)
 
     list_datasets = _sends(calls.list_datasets)
     get_dataset = _sends(calls.get_dataset)

@@ -24,6 +24,7 @@ from service.client.call import (
     what_was_said,
 )
 from service.client.inputs import PredictInput, image_bytes, image_type, json_input
+from service.domain.certificates import Certificate
 from service.domain.components import ComponentInfo, ComponentList
 from service.domain.datasets import Dataset, DatasetList, IdxDatasetSpec, TextDatasetSpec
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
@@ -171,6 +172,11 @@ def list_checkpoints(
     """List the kept checkpoints of a job, newest first."""
     query: Query = {"limit": limit, "after": after}
     return _get(path_of("jobs", job_id, "checkpoints"), CheckpointList, query=query)
+
+
+def get_certificate(job_id: str) -> Call[Certificate]:
+    """Read what fixed a job's run, where it was computed, and the hashes of its states."""
+    return _get(path_of("jobs", job_id, "certificate"), Certificate)
 
 
 def list_datasets(*, limit: int | None = None, after: str | None = None) -> Call[DatasetList]:

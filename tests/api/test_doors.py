@@ -41,6 +41,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/jobs/{job_id}/fork"): "train",
     ("GET", "/v1/jobs/{job_id}/metrics"): "train",
     ("GET", "/v1/jobs/{job_id}/checkpoints"): "train",
+    ("GET", "/v1/jobs/{job_id}/certificate"): "train",
 }
 PAGES = ["/", "/docs", "/openapi.json", "/problems", "/problems/unauthorized", "/nowhere"]
 

@@ -63,6 +63,8 @@ ANSWERS = [
     Case("metrics as pages take them", 200, None, **get("/v1/jobs/{succeeded}/metrics"), headers={"Accept": "text/html"}),
     Case("metrics that are none", 200, None, **get("/v1/jobs/{succeeded}/metrics?name=singing")),
     Case("checkpoints", 200, None, **get("/v1/jobs/{succeeded}/checkpoints")),
+    Case("a certificate", 200, None, **get("/v1/jobs/{succeeded}/certificate")),
+    Case("the certificate of a job that has not begun", 200, None, **get("/v1/jobs/{queued}/certificate")),
     Case("models", 200, None, **get("/v1/models")),
     Case("a model", 200, None, **get("/v1/models/bad-images")),
     Case("a version", 200, None, **get("/v1/models/bad-images@1")),

@@ -29,6 +29,7 @@ OPERATIONS = [
     ("POST", "/v1/jobs/{job_id}/retry"),
     ("GET", "/v1/jobs/{job_id}/metrics"),
     ("GET", "/v1/jobs/{job_id}/checkpoints"),
+    ("GET", "/v1/jobs/{job_id}/certificate"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{model}"),
     ("GET", "/v1/models/{model}/versions"),

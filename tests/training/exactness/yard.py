@@ -12,7 +12,7 @@ import numpy as np
 from service.datasets import idx, registry
 from service.domain.datasets import DatasetFacts, IdxDatasetSpec, TextDatasetSpec
 from service.domain.jobs import JobSpec, NewJob, Series
-from service.store import checkpoints, datasets, events, jobs, metrics
+from service.store import certificates, checkpoints, datasets, events, jobs, metrics
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import Database, database_now
 from tests.training.exactness.lane import Kill, Plan, Report
@@ -29,6 +29,7 @@ class End(NamedTuple):
     checkpoints: list[tuple[str, int, int, str, str]]  # kind, step, epoch, weights, state
     metrics: dict[str, Series]
     epochs: list[Any]
+    certificate: tuple[str, bool, int]
     result: Any
 
 
@@ -98,6 +99,7 @@ def end_of(database: Database, job_id: str) -> End:
         job = jobs.get_job(session, job_id)
         kept = checkpoints.list_checkpoints(session, job_id, limit=100).data
         series = metrics.get_metrics(session, job_id, names=None, max_points=None).series
+        certificate = certificates.get_certificate(session, job_id)
         happened = events.list_events(session, job_id, limit=10_000)
     result = job.result
     return End(
@@ -108,6 +110,7 @@ def end_of(database: Database, job_id: str) -> End:
             for each in kept
         ),
         metrics={name: each for name, each in series.items() if not name.startswith("time/")},
+        certificate=(certificate.sha256, certificate.exact, certificate.links),
         epochs=[each.data for each in happened if each.type == "epoch"],
         result=None if result is None else (result.metrics, result.baseline),
     )
