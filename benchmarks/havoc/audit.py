@@ -36,6 +36,7 @@ FOLLOW_SECONDS = 10.0
 class Truth:
     """What a quiet run of a recipe left: what every harmed run must leave, too."""
 
+    certificate: str
     checkpoints: set[tuple[str, int, str, str]]
     metrics: Mapping[str, Any]
     result: Mapping[str, Any]
@@ -60,7 +61,8 @@ def truth_of(traffic: Traffic, job: str) -> Truth:
     """Read what a quiet run left."""
     read = traffic.read(f"/v1/jobs/{job}")
     assert read["status"] == "succeeded", read
-    return Truth(_checkpoints(traffic, job), _metrics(traffic, job), _result(read))
+    certificate = _certificate(traffic, job)
+    return Truth(certificate, _checkpoints(traffic, job), _metrics(traffic, job), _result(read))
 
 
 def look_at_jobs(traffic: Traffic, truths: Mapping[str, Truth], findings: Findings) -> None:
@@ -89,6 +91,8 @@ def _look_at_job(traffic: Traffic, posted: Posted, truth: Truth, findings: Findi
     kept = _checkpoints(traffic, job)
     if _result(read) != truth.result or not truth.checkpoints <= kept:
         findings.hash_mismatches.append(f"{job} ({posted.recipe})")
+    elif _certificate(traffic, job) != truth.certificate:
+        findings.hash_mismatches.append(f"{job} ({posted.recipe}): certificate")
     if _metrics(traffic, job) != truth.metrics:
         findings.wrong_metrics.append(f"{job} ({posted.recipe})")
 
@@ -105,6 +109,11 @@ def look_at_followers(traffic: Traffic, findings: Findings) -> None:
         whole = "retried" in types or len(follower.seqs) == len(types)
         if not whole or follower.seqs != list(range(1, len(follower.seqs) + 1)):
             findings.wrong_streams.append(f"{follower.job}: {follower.seqs} of {len(types)}")
+
+
+def _certificate(traffic: Traffic, job: str) -> str:
+    """Return the hash of all states that the job went by."""
+    return traffic.read(f"/v1/jobs/{job}/certificate")["sha256"]
 
 
 def _checkpoints(traffic: Traffic, job: str) -> set[tuple[str, int, str, str]]:
