@@ -30,6 +30,7 @@ class States:
             "cancelled": lambda: client.cancel_job(self.queued()).id,
             "running": lambda: running,
             "succeeded": lambda: succeeded,
+            "checkpoint": lambda: client.list_checkpoints(succeeded).data[0].id,
         }
 
     def fill(self, text: str) -> str:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from service.client import Client
 from tests.integration.cases.answers import ANSWERS
 from tests.integration.cases.base import JSON, Case
+from tests.integration.cases.beginnings import BEGINNINGS, BEGUN
 from tests.integration.cases.jobs import JOBS
 from tests.integration.cases.once import ONCE, ONCE_ANSWERED
 from tests.integration.cases.operations import EDGES, NOBODY, OPERATIONS
@@ -25,7 +26,7 @@ from tests.integration.cases.uploads import UPLOADS
 from tests.integration.sockets import exchange
 from tests.integration.states import States, states
 
-CASES = [*EDGES, *JOBS, *ONCE, *PATHS, *UPLOADS, *PREDICTIONS]
+CASES = [*EDGES, *BEGINNINGS, *JOBS, *ONCE, *PATHS, *UPLOADS, *PREDICTIONS]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def send(http: httpx.Client, case: Case, made: States) -> httpx.Response:
     headers = {**(JSON if case.body is not None else {}), **case.headers}
     if case.chunks:
         return http.request(case.method, path, content=mebibytes(case.chunks), headers=headers)
-    content = case.content if case.body is None else json.dumps(case.body).encode()
+    content = case.content if case.body is None else made.fill(json.dumps(case.body)).encode()
     files = None if case.files is None else [filled(part, made) for part in case.files]
     return http.request(case.method, path, content=content, headers=headers, files=files)
 
@@ -91,7 +92,7 @@ def test_bad_input_is_answered_with_what_to_do(
     assert http.get("/livez").status_code == 200
 
 
-@pytest.mark.parametrize("case", [*ANSWERS, *ONCE_ANSWERED], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*ANSWERS, *BEGUN, *ONCE_ANSWERED], ids=lambda case: case.name)
 def test_odd_but_legal_input_is_answered_well(http: httpx.Client, made: States, case: Case) -> None:
     answer = send(http, case, made)
     assert answer.status_code == case.status, answer.text[:500]
@@ -116,7 +117,7 @@ def test_every_documented_status_is_answered_and_every_answer_documented(
         for status in operation["responses"].keys() - AROUND_EVERY_PATH
     }
     assert {each[:2] for each in documented} == set(OPERATIONS)
-    cases = [*CASES, *ANSWERS, *ONCE_ANSWERED]
+    cases = [*CASES, *ANSWERS, *BEGUN, *ONCE_ANSWERED]
     assert documented == {each for case in cases for each in answers_of(case)}
 
 

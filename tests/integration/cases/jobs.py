@@ -43,7 +43,7 @@ WRONG_TYPES: dict[str, list[Any]] = {
     "optimizer": [3, [], True],
     "schedule": [3, [], False],
     "training": [None, 3, [], "fast"],
-    "initialize_from": ["job_1", 3, {}],
+    "initialize_from": [3, {}, []],
     "priority": [None, "5", 1.5, True, [], 10**30],
     "client_id": [3, [], {}, False],
     "metadata": [None, 3, [], "x"],

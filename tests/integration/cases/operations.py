@@ -27,19 +27,22 @@ OPERATIONS = [
     ("POST", "/v1/jobs/{job_id}/pause"),
     ("POST", "/v1/jobs/{job_id}/resume"),
     ("POST", "/v1/jobs/{job_id}/retry"),
+    ("POST", "/v1/jobs/{job_id}/fork"),
     ("GET", "/v1/jobs/{job_id}/metrics"),
     ("GET", "/v1/jobs/{job_id}/checkpoints"),
     ("GET", "/v1/jobs/{job_id}/certificate"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{model}"),
     ("GET", "/v1/models/{model}/versions"),
+    ("POST", "/v1/models/{model}/versions"),
     ("POST", "/v1/models/{model}/predict"),
 ]
 NOBODY = {"job_id": "job_1", "name": "nothing", "model": "nobody", "client_id": "nobody"}
 NOT_FOUND = {"job_id": "job_not_found", "name": "dataset_not_found", "model": "model_not_found"}
 A_JOB = {"dataset": "eating", "architecture": "rnn"}
 PUT_JOB = "/v1/jobs/by-client-id/{client_id}"
-A_BODY = {"/v1/jobs": A_JOB, PUT_JOB: A_JOB, "/v1/models/{model}/predict": {"inputs": [""]}}
+VERSIONS = "/v1/models/{model}/versions"
+A_BODY = {"/v1/jobs": A_JOB, PUT_JOB: A_JOB, "/v1/jobs/{job_id}/fork": {}, VERSIONS: {"checkpoint": "ckpt_1"}, "/v1/models/{model}/predict": {"inputs": [""]}}
 NUL = dict.fromkeys(NOBODY, "%00")
 LONG = dict.fromkeys(NOBODY, "x" * 600)
 
@@ -47,7 +50,7 @@ LONG = dict.fromkeys(NOBODY, "x" * 600)
 def _edges() -> Iterator[Case]:
     for method, template in OPERATIONS:
         name, path = f"{method} {template}", template.format_map(NOBODY)
-        body = A_BODY.get(template)
+        body = A_BODY.get(template) if method != "GET" else None
         yield Case(f"a foreign host: {name}", 403, "foreign_host", method=method, path=path, headers={"Host": "example.org"})
         if not template.startswith("/v1/"):
             continue
@@ -56,7 +59,8 @@ def _edges() -> Iterator[Case]:
         if "{" in template:
             parameter = template.partition("{")[2].partition("}")[0]
             if parameter in NOT_FOUND:
-                yield Case(f"nobody: {name}", 404, NOT_FOUND[parameter], method=method, path=path, body=body)
+                missing = NOT_FOUND[parameter] if (method, template) != ("POST", VERSIONS) else "checkpoint_not_found"
+                yield Case(f"nobody: {name}", 404, missing, method=method, path=path, body=body)
             yield Case(f"NUL: {name}", 422, "invalid_request", f"/path/{parameter}", method=method, path=template.format_map(NUL), body=body)
             yield Case(f"600 characters: {name}", 422, "invalid_request", f"/path/{parameter}", method=method, path=template.format_map(LONG), body=body)
 
