@@ -1,19 +1,15 @@
 """Is the service ready? One look at the database for all who ask at the same moment."""
 
 import asyncio
-from datetime import datetime, timedelta
 from typing import Literal
 
 from anyio import CapacityLimiter, to_thread
 
 from service.domain.base import Outgoing
 from service.domain.problems import Problem
-from service.domain.workers import Worker
 from service.store import migrate
 from service.store import workers as worker_store
 from service.store.engine import Database, database_now
-
-FRESH = timedelta(seconds=30)
 
 
 class Readiness(Outgoing):
@@ -53,7 +49,7 @@ def _readiness(database: Database) -> Readiness:
             now = database_now(session)
     except Problem as problem:  # what this path is for: to say in words why it is not ready
         return _not_ready(problem.detail)
-    fresh = sum(_is_fresh(worker, now) for worker in workers)
+    fresh = sum(worker.is_fresh(now) for worker in workers)
     return Readiness(
         status="ready", reason=None, workers_fresh=fresh, workers_stale=len(workers) - fresh
     )
@@ -61,7 +57,3 @@ def _readiness(database: Database) -> Readiness:
 
 def _not_ready(reason: str) -> Readiness:
     return Readiness(status="not_ready", reason=reason, workers_fresh=0, workers_stale=0)
-
-
-def _is_fresh(worker: Worker, now: datetime) -> bool:
-    return now - worker.heartbeat_at < FRESH

@@ -171,7 +171,11 @@ class Job(Outgoing):
     progress: Progress
     queue_position: int | None = Field(description="1 is next; only while queued.")
     estimated_start_at: Moment | None = Field(
-        default=None, description="When a queued job may begin, to the minute: a guess."
+        default=None,
+        description="When a queued job may begin, to the minute. A guess: from the progress of the "
+        "jobs that run, and from the time that the newest jobs of the same dataset and "
+        "architecture took for those ahead. Null when that is not known, when no worker fits, and "
+        "behind the first 100 places.",
     )
     priority: int
     attempt: int = Field(description="Claims by a worker so far.")

@@ -1,10 +1,10 @@
 """Jobs as clients read them: one, its status alone, or a page of many."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from service.domain.jobs import (
     Job,
@@ -19,12 +19,8 @@ from service.domain.jobs import (
 from service.domain.requests import JobKind
 from service.store import paging
 from service.store.errors import JobNotFound
-from service.store.tables import (
-    QUEUED,
-    UNENDED,
-    JobLabelRow,
-    JobRow,
-)
+from service.store.queue import Standing, standings
+from service.store.tables import UNENDED, JobLabelRow, JobRow
 
 
 class JobFilters(NamedTuple):
@@ -43,7 +39,7 @@ def get_job(session: Session, job_id: str) -> Job:
     row = session.get(JobRow, job_id, populate_existing=True)
     if row is None:
         raise JobNotFound
-    return _to_job(row, queue_positions(session, [row]).get(row.id))
+    return _to_job(row, standings(session, [row]).get(row.id, Standing()))
 
 
 def find_status(session: Session, job_id: str) -> tuple[JobStatus, str | None] | None:
@@ -73,14 +69,18 @@ def list_jobs(
     ):
         if value is not None:
             statement = statement.where(column == value)
-    for key, value in filters.metadata.items():
-        labelled = sa.select(JobLabelRow.job_id).where(
-            JobLabelRow.key == key, JobLabelRow.value == value, JobLabelRow.job_id == JobRow.id
-        )
-        statement = statement.where(labelled.exists())
-    rows, ends = paging.page(session, statement, id_column=JobRow.id, limit=limit, after=after)
-    positions = queue_positions(session, rows)
-    return JobList(data=[_to_job(row, positions.get(row.id)) for row in rows], **ends._asdict())
+    labels = [aliased(JobLabelRow) for _ in filters.metadata]
+    for label, (key, value) in zip(labels, filters.metadata.items(), strict=True):
+        joined = sa.and_(label.job_id == JobRow.id, label.key == key, label.value == value)
+        statement = statement.join(label, joined)
+    # A label's index has its jobs in order, however few or many of all jobs they are.
+    walked = labels[0].job_id if labels else JobRow.id
+    rows, ends = paging.page(
+        session, statement, id_column=JobRow.id, limit=limit, after=after, walked=walked
+    )
+    found = standings(session, rows)
+    jobs = [_to_job(row, found.get(row.id, Standing())) for row in rows]
+    return JobList(data=jobs, **ends._asdict())
 
 
 def dataset_in_use(session: Session, dataset_id: str) -> bool:
@@ -89,31 +89,20 @@ def dataset_in_use(session: Session, dataset_id: str) -> bool:
     return session.scalars(sa.select(using.exists())).one()
 
 
-def count_queued(session: Session) -> int:
-    """Count the jobs that wait."""
-    return session.scalars(sa.select(sa.func.count()).select_from(JobRow).where(QUEUED)).one()
-
-
-def queue_positions(session: Session, rows: Iterable[JobRow]) -> dict[str, int]:
-    """Number the queued among `rows` by their place in the queue; 1 is next."""
-    queued = [row.id for row in rows if row.status == "queued"]
-    if not queued:
-        return {}
-    place = sa.func.row_number().over(order_by=(JobRow.priority.desc(), JobRow.id))
-    queue = sa.select(JobRow.id, place.label("place")).where(QUEUED).subquery()
-    found = session.execute(sa.select(queue.c.id, queue.c.place).where(queue.c.id.in_(queued)))
-    return {row.id: row.place for row in found}
-
-
-def _to_job(row: JobRow, queue_position: int | None) -> Job:
+def _to_job(row: JobRow, standing: Standing) -> Job:
+    # Why it waits comes first; what was said when it was given back is not lost. An order that is
+    # noted stands alone: programs compare it.
+    waits = None if row.noted_order else standing.reason
+    reasons = [reason for reason in (waits, row.status_reason) if reason]
     return Job(
         id=row.id,
         kind=cast("JobKind", row.kind),
         client_id=row.client_id,
         status=cast("JobStatus", row.status),
-        status_reason=row.status_reason,
+        status_reason="; ".join(reasons) or None,
         progress=Progress.model_validate(row.progress),
-        queue_position=queue_position,
+        queue_position=standing.position,
+        estimated_start_at=standing.estimated_start_at,
         priority=row.priority,
         attempt=row.attempt,
         error=JobError.model_validate(row.error) if row.error else None,

@@ -14,13 +14,13 @@ from service.store.errors import ClientIdTaken, DatasetNotFound, JobNotFound
 from service.store.ids import new_id
 from service.store.job_reads import (
     JobFilters,
-    count_queued,
     dataset_in_use,
     find_status,
     find_statuses,
     get_job,
     list_jobs,
 )
+from service.store.queue import count_queued
 from service.store.tables import JobComponentRow, JobLabelRow, JobRow
 
 __all__ = [

@@ -38,17 +38,20 @@ def page(
     id_column: Any,
     limit: int,
     after: str | None,
+    walked: Any = None,
 ) -> tuple[list[RowT], Ends]:
     """Read the page after `after`. A cursor is an id, so rows that arrive shift nothing.
 
+    `walked` is the same id in another table of the statement, whose index has the rows in order.
     Raises UnknownCursor when `after` does not exist in the list's table.
     """
+    order = id_column if walked is None else walked
     size = max(1, min(limit, MAX_LIMIT))
     if after is not None:
         if session.scalars(sa.select(id_column).where(id_column == after)).first() is None:
             raise UnknownCursor
-        statement = statement.where(id_column < after)
-    rows = list(session.scalars(statement.order_by(id_column.desc()).limit(size + 1)))
+        statement = statement.where(order < after)
+    rows = list(session.scalars(statement.order_by(order.desc()).limit(size + 1)))
     return rows[:size], ends([row.id for row in rows], size)
 
 

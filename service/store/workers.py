@@ -52,6 +52,7 @@ def list_workers(session: Session) -> list[Worker]:
             devices=row.devices,
             components=row.components,
             threads=row.threads,
+            places=row.places,
             status=cast("WorkerStatus", row.status),
             started_at=row.started_at,
             heartbeat_at=row.heartbeat_at,

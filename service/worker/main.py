@@ -65,7 +65,7 @@ def run_worker(
             max_deaths=settings.max_deaths,
             downloads=Downloads(settings.dataset_mirror, settings.max_dataset_bytes),
         )
-        worker = _new_worker(abilities, settings.threads)
+        worker = _new_worker(abilities, settings)
         supervisor = Supervisor(database, worker, limits)
         with _leaving(database, worker), _cleaning(database, stop):
             try:
@@ -133,14 +133,15 @@ def _drain(supervisor: Supervisor, kill: threading.Event, drain_for: timedelta) 
     supervisor.end_at_once()
 
 
-def _new_worker(abilities: Abilities, threads: int) -> NewWorker:
+def _new_worker(abilities: Abilities, settings: Settings) -> NewWorker:
     return NewWorker(
         id=WorkerId(new_id("wrk")),
         host=socket.gethostname(),
         pid=os.getpid(),
         devices=abilities.devices,
-        components=[*abilities.components, *offers_threads(threads)],
-        threads=threads,
+        components=[*abilities.components, *offers_threads(settings.threads)],
+        threads=settings.threads,
+        places=settings.workers,
     )
 
 
@@ -181,6 +182,6 @@ def _cleaning(database: Database, stop: threading.Event) -> Generator[None]:
 def clean_up(database: Database) -> None:
     """Delete bytes without a reference, old answers, and the rows of workers that died long ago."""
     blobs.collect(database)
-    with database.begin() as session:
     idempotency.remove_expired(database)
+    with database.begin() as session:
         claim_store.remove_stale_workers(session, before=database_now(session) - FORGET_AFTER)

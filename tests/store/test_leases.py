@@ -11,7 +11,9 @@ from tests.builders import LEASE, NOON, a_claim, a_queued_job
 
 def reason_of(database: Database, job_id: str) -> str | None:
     with database.read() as session:
-        return jobs.get_job(session, job_id).status_reason
+        found = jobs.find_status(session, job_id)
+    assert found is not None
+    return found[1]
 
 
 def test_a_job_says_what_it_is_busy_with_until_it_is_not(database: Database) -> None:
