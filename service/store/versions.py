@@ -21,15 +21,7 @@ def promote(
 
     Raises CheckpointNotFound, and ModelTaskDiffers where the model's versions learned another task.
     """
-    row = session.scalars(
-        # Locked: its job may be running, and drop it.
-        sa.select(CheckpointRow)
-        .where(CheckpointRow.id == checkpoint_id)
-        .with_for_update(read=True, key_share=True)
-    ).one_or_none()
-    job = session.get(JobRow, row.job_id) if row is not None else None
-    if row is None or job is None:
-        raise CheckpointNotFound
+    row, job = _locked(session, checkpoint_id)
     version = next_version(session, name, now)
     others = sa.select(ModelVersionRow.task).where(ModelVersionRow.name == name)
     task = JobSpec.model_validate(job.spec).task
@@ -97,6 +89,21 @@ def next_version(session: Session, name: str, now: datetime) -> int:
         ).returning(ModelNameRow.next_version)
     ).one()
     return following - 1
+
+
+def _locked(session: Session, checkpoint_id: str) -> tuple[CheckpointRow, JobRow]:
+    """Find a checkpoint and its job, which may run and drop it: locked against that.
+
+    First the job, as who deletes it does. Raises CheckpointNotFound.
+    """
+    of_checkpoint = sa.select(CheckpointRow.job_id).where(CheckpointRow.id == checkpoint_id)
+    jobs = sa.select(JobRow).where(JobRow.id == of_checkpoint.scalar_subquery())
+    job = session.scalars(jobs.with_for_update(read=True, key_share=True)).one_or_none()
+    rows = sa.select(CheckpointRow).where(CheckpointRow.id == checkpoint_id)
+    row = session.scalars(rows.with_for_update(read=True, key_share=True)).one_or_none()
+    if row is None or job is None:
+        raise CheckpointNotFound
+    return row, job
 
 
 def _baseline(row: CheckpointRow, job: JobRow) -> Baseline | None:

@@ -61,7 +61,9 @@ def test_a_fork_that_trains_longer_ends_with_the_bits_of_the_longer_run(
 def test_a_fork_in_the_midst_of_an_epoch_without_a_patch_repeats_the_rest(
     quick: Workshop,
 ) -> None:
-    job = quick.a_trained_job(training={"epochs": 3}, optimizer="adamw", schedule="one_cycle")
+    job = quick.a_trained_job(
+        training={"epochs": 3}, optimizer="adamw", schedule="one_cycle", every_steps=3
+    )
 
     forked = fork(quick, job, quick.at_step(job, 6))
     ended = quick.train()
@@ -74,7 +76,7 @@ def test_a_fork_in_the_midst_of_an_epoch_without_a_patch_repeats_the_rest(
 
 def test_a_forked_stream_goes_on_with_its_hidden_state(quick: Workshop) -> None:
     stream = {"name": "kitchen", "sequences": "stream", "sequence_length": 16}
-    job = quick.a_trained_job(dataset=stream, training={"batch_size": 2})
+    job = quick.a_trained_job(dataset=stream, training={"batch_size": 2}, every_steps=5)
 
     forked = fork(quick, job, quick.at_step(job, 5))
     quick.train()
@@ -170,7 +172,7 @@ def test_a_fork_of_what_a_fork_began_with_drops_no_less(quick: Workshop) -> None
 
 
 def test_the_best_so_far_is_kept_only_where_it_can_be_served(quick: Workshop) -> None:
-    job = quick.a_trained_job(training={"epochs": 4})
+    job = quick.a_trained_job(training={"epochs": 4}, every_steps=5)
 
     early = fork(quick, job, quick.at_step(job, 5))
     late = fork(quick, job, training={"epochs": 5})

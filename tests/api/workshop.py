@@ -60,9 +60,16 @@ class Workshop:
         assert answer.status_code == 202, answer.text
         return Job.model_validate_json(answer.content)
 
-    def a_job(self, *, training: Mapping[str, Any] | None = None, **fields: Any) -> Job:
+    def a_job(
+        self,
+        *,
+        training: Mapping[str, Any] | None = None,
+        every_steps: int | None = None,
+        **fields: Any,
+    ) -> Job:
         """Accept a small job: 2 epochs of 4 steps, at a constant learning rate."""
-        options = {"epochs": 2, "batch_size": 16, "seed": 5, "checkpoint": {"every_steps": 1}}
+        policy = {"every_steps": every_steps}
+        options = {"epochs": 2, "batch_size": 16, "seed": 5, "checkpoint": policy}
         body: dict[str, Any] = {
             "dataset": "kitchen",
             "architecture": RNN,

@@ -144,3 +144,22 @@ def test_pausing_resuming_and_deleting_a_job(trainyard: Trainyard, client: Clien
     shown = trainyard("jobs", "show", job.id)
     assert shown.returncode == 1
     assert "no job with this id" in shown.stderr
+
+
+def test_a_job_is_forked_and_its_checkpoint_promoted(trainyard: Trainyard, client: Client) -> None:
+    job = client.create_job(
+        {"dataset": "eating", "architecture": "rnn", "training": {"max_steps": 2}}
+    )
+    assert client.wait_for_job(job.id).status == "succeeded"
+    checkpoint = client.list_checkpoints(job.id).data[0].id
+
+    forked = trainyard("jobs", "fork", job.id, "--max-steps", "3", "--set", "optimizer.lr=0.001")
+    promoted = trainyard("models", "promote", "from-a-fork", checkpoint)
+    shown = trainyard("models", "show", "from-a-fork")
+
+    ended = client.wait_for_job(forked.stdout.strip())
+    assert (ended.status, ended.parent_job, ended.progress.step) == ("succeeded", job.id, 3)
+    assert ended.spec.optimizer.options()["lr"] == 0.001
+    assert promoted.stdout.strip() == "from-a-fork@1"
+    assert checkpoint in shown.stdout
+    assert "baseline unigram" in shown.stdout
