@@ -1,6 +1,7 @@
 """Things for tests to work with: typed functions with defaults; a test says what matters."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from multiprocessing.context import BaseContext
@@ -170,6 +171,16 @@ def a_run() -> RunInfo:
     )
 
 
+@dataclass(frozen=True)
+class Bytes:
+    """Some bytes as the content of a draft."""
+
+    content: bytes
+
+    def pieces(self) -> Iterator[memoryview]:
+        yield memoryview(self.content)
+
+
 def a_draft(
     *,
     kinds: Sequence[CheckpointKind] = ("latest",),
@@ -184,8 +195,8 @@ def a_draft(
         step=step,
         epoch=1,
         metrics={"val_loss": 1.5},
-        weights=weights + tag,
-        state=state + tag,
+        weights=Bytes(weights + tag),
+        state=Bytes(state + tag),
     )
 
 

@@ -1,6 +1,6 @@
 """What lower rooms are handed to write through: they know these protocols, not the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 from pydantic import JsonValue
@@ -21,8 +21,16 @@ class MetricPoint(NamedTuple):
     value: float
 
 
+class Content(Protocol):
+    """Bytes that are made while they are read, so that there is no copy of all of them."""
+
+    def pieces(self) -> Iterable[memoryview]:
+        """Give the bytes piece by piece, with each call from the beginning."""
+        ...
+
+
 class CheckpointDraft(NamedTuple):
-    """A training state on its way into the store.
+    """A training state on its way into the store; what it shows changes when training goes on.
 
     `weights` is a safetensors file of the model's state dict; `state` one of everything else that a
     resume needs, with JSON in its metadata and no clock in it. Each kind gets a row of its own;
@@ -33,8 +41,8 @@ class CheckpointDraft(NamedTuple):
     step: int
     epoch: int
     metrics: Mapping[str, float]
-    weights: bytes
-    state: bytes
+    weights: Content
+    state: Content
     scheduled: bool = True
 
 
@@ -62,7 +70,10 @@ class Recorder(Protocol):
         ...
 
     def checkpoint(self, draft: CheckpointDraft) -> None:
-        """Store a checkpoint with everything so far, durably, before returning."""
+        """Store a checkpoint with everything so far, durably, before returning.
+
+        Its bytes may be read more than once, and not any more afterwards.
+        """
         ...
 
     def command(self) -> Command | None:

@@ -8,9 +8,9 @@ key of the reference wins.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
 from io import BytesIO
 from typing import BinaryIO
 
@@ -18,7 +18,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.store.engine import MEBIBYTE, Database, database_now, moment, upsert
+from service.domain.ports import Content
+from service.store import uploads
+from service.store.engine import LOG_BYTES, MEBIBYTE, Database, database_now, moment, upsert
 from service.store.errors import DATABASE_TROUBLE, BlobGone, StorageFull
 from service.store.ids import new_id
 from service.store.tables import (
@@ -30,10 +32,7 @@ from service.store.tables import (
     ModelVersionRow,
     UploadRow,
 )
-
-HOLD = timedelta(hours=1)
-SLICE_BYTES = 8 * MEBIBYTE
-"""About so much is written, read or deleted in one transaction."""
+from service.store.uploads import HOLD, SLICE_BYTES
 
 REFERENCES = (
     DatasetFileRow.sha256,
@@ -81,7 +80,9 @@ def put(database: Database, content: BinaryIO | bytes) -> tuple[str, int]:
     stream = BytesIO(content) if isinstance(content, bytes) else content
     start = stream.tell()
     sha256, size = _measure(stream)
-    if _hold(database, sha256, size):
+    with database.begin() as session:  # first hold it, then look: in this order it cannot vanish
+        known = _hold(session, sha256, size)
+    if known is not None:
         return sha256, size
     stream.seek(start)
     upload_id = new_id("upl")
@@ -94,20 +95,37 @@ def put(database: Database, content: BinaryIO | bytes) -> tuple[str, int]:
         finish = sa.update(BlobRow).where(BlobRow.sha256 == sha256, BlobRow.upload_id.is_(None))
         finished = finish.values(upload_id=upload_id).returning(BlobRow.sha256)
         if session.scalars(finished).first() is None:  # somebody else was quicker
-            _expire(session, [upload_id])
-            _delete_small(session, [upload_id], size)
+            uploads.expire(session, [upload_id])
+            uploads.delete_small(session, [upload_id], size)
     return sha256, size
 
 
 def hold(database: Database, sha256: str, size: int) -> None:
     """Hold bytes that somebody else refers to, until `unhold`. Raises BlobGone if they are gone."""
-    if not _hold(database, sha256, size):
+    with database.begin() as session:
+        known = _hold(session, sha256, size)
+    if known is None:
         raise BlobGone(sha256)
 
 
 def sha256_of(content: bytes) -> str:
     """Return what the bytes are known by."""
     return hashlib.sha256(content).hexdigest()
+
+
+def write(database: Database, content: Content) -> tuple[str, int]:
+    """Store bytes that are probably new; return SHA-256 and size. They are held.
+
+    They are read once, and hashed while they are written. None of it waits for the disk: the
+    transaction that stores the reference does.
+    """
+    upload_id = new_id("upl")
+    try:
+        with ThreadPoolExecutor(2) as beside:
+            return _write(database, content, upload_id, beside)
+    except StorageFull:
+        give_up(database, [], upload_id)
+        raise
 
 
 def stream(database: Database, sha256: str) -> Iterator[bytes]:
@@ -182,7 +200,7 @@ def give_up(database: Database, shas: Iterable[str], upload_id: str | None = Non
     with suppress(*DATABASE_TROUBLE):  # else they are collected when their hold expires
         with database.begin() as session:
             if upload_id is not None:
-                _expire(session, [upload_id])
+                uploads.expire(session, [upload_id])
             unhold(session, given_up)
             release(session, given_up)
         sweep(database)
@@ -192,11 +210,11 @@ def sweep(database: Database) -> int:
     """Delete the chunks of uploads that expired, slice by slice; return how many uploads went."""
     swept = 0
     while True:
-        with database.begin() as session:
-            upload_id = _next_garbage(session)
+        with database.begin(relaxed=True) as session:
+            upload_id = uploads.next_garbage(session)
             if upload_id is None:
                 return swept
-            if not _delete_slice(session, upload_id, SLICE_BYTES // database.chunk_bytes):
+            if not uploads.delete_slice(session, upload_id, SLICE_BYTES // database.chunk_bytes):
                 session.execute(sa.delete(UploadRow).where(UploadRow.id == upload_id))
                 swept += 1
 
@@ -227,20 +245,67 @@ def _measure(content: BinaryIO) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _hold(database: Database, sha256: str, size: int) -> bool:
-    """Hold the blob, then tell whether its bytes are there: in this order it cannot vanish."""
-    with database.begin() as session:
-        now = database_now(session)
-        row = {"sha256": sha256, "size": size, "holds": 1, "held_until": now + HOLD}
-        again = sa.case((BlobRow.held_until < moment(now), 1), else_=BlobRow.holds + 1)
-        statement = upsert(session, BlobRow).values(row)
-        held = session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["sha256"],
-                set_={"holds": again, "held_until": statement.excluded.held_until},
-            ).returning(BlobRow.upload_id)
-        )
-        return held.scalar_one() is not None
+def _hold(session: Session, sha256: str, size: int, upload_id: str | None = None) -> str | None:
+    """Hold a blob, and complete it with an upload if it is not; return the one that it names."""
+    now = database_now(session)
+    row = {"sha256": sha256, "size": size, "holds": 1, "held_until": now + HOLD}
+    again = sa.case((BlobRow.held_until < moment(now), 1), else_=BlobRow.holds + 1)
+    statement = upsert(session, BlobRow).values({**row, "upload_id": upload_id})
+    named = sa.func.coalesce(BlobRow.upload_id, statement.excluded.upload_id)
+    held = session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["sha256"],
+            set_={
+                "holds": again,
+                "held_until": statement.excluded.held_until,
+                "upload_id": named,
+            },
+        ).returning(BlobRow.upload_id)
+    )
+    return held.scalar_one()
+
+
+def _write(
+    database: Database, content: Content, upload_id: str, beside: ThreadPoolExecutor
+) -> tuple[str, int]:
+    """Write slices, the first with the upload's row, and hold the blob with the last.
+
+    Beside it the hash is computed and SQLite's log copied, which would grow beyond all bounds.
+    """
+    digest, size, position, in_log = hashlib.sha256(), 0, 0, 0
+    copying: Future[None] = beside.submit(database.copy_log)
+    slices = uploads.slices(uploads.chunks(content.pieces(), database.chunk_bytes))
+
+    def update(chunks: Sequence[memoryview]) -> None:
+        for chunk in chunks:
+            digest.update(chunk)
+
+    empty: list[memoryview] = []
+    chunks = next(slices, empty)
+    while True:
+        following = next(slices, None)
+        hashing = beside.submit(update, chunks)
+        with database.begin(relaxed=True) as session:
+            if position == 0:
+                expires_at = database_now(session) + HOLD
+                session.execute(sa.insert(UploadRow).values(id=upload_id, expires_at=expires_at))
+            size += uploads.add_chunks(database, session, upload_id, position, chunks)
+            hashing.result()
+            if following is None:
+                sha256 = digest.hexdigest()
+                if _hold(session, sha256, size, upload_id) != upload_id:  # it is there already
+                    uploads.expire(session, [upload_id])
+                    uploads.delete_small(session, [upload_id], size)
+                return sha256, size
+        position, in_log = position + len(chunks), in_log + SLICE_BYTES
+        if in_log >= LOG_BYTES:
+            copying.result()
+            database.copy_log()
+            in_log = 0
+        elif copying.done():
+            copying.result()
+            copying = beside.submit(database.copy_log)
+        chunks = following
 
 
 def _upload(database: Database, content: BinaryIO, upload_id: str) -> None:
@@ -250,16 +315,10 @@ def _upload(database: Database, content: BinaryIO, upload_id: str) -> None:
         expires_at = database_now(session) + HOLD
         session.execute(sa.insert(UploadRow).values(id=upload_id, expires_at=expires_at))
     while part := content.read(SLICE_BYTES):
-        size = database.chunk_bytes
-        pieces = [part[start : start + size] for start in range(0, len(part), size)]
-        rows = [
-            {"upload_id": upload_id, "position": position + index, "data": piece}
-            for index, piece in enumerate(pieces)
-        ]
+        chunks = list(uploads.chunks([memoryview(part)], database.chunk_bytes))
         with database.begin() as session:
-            database.check_room(session, len(part))
-            session.execute(sa.insert(BlobChunkRow), rows)
-        position += len(rows)
+            uploads.add_chunks(database, session, upload_id, position, chunks)
+        position += len(chunks)
 
 
 def _lock(session: Session, ordered: list[str]) -> None:
@@ -290,54 +349,7 @@ def _delete_blobs(session: Session, which: sa.Select[str]) -> int:
         .returning(BlobRow.upload_id, BlobRow.size)
         .execution_options(synchronize_session=False)
     ).all()
-    uploads = [row.upload_id for row in gone if row.upload_id is not None]
-    _expire(session, uploads)
-    _delete_small(session, uploads, sum(row.size for row in gone))
+    unnamed = [row.upload_id for row in gone if row.upload_id is not None]
+    uploads.expire(session, unnamed)
+    uploads.delete_small(session, unnamed, sum(row.size for row in gone))
     return len(gone)
-
-
-def _expire(session: Session, upload_ids: list[str]) -> None:
-    """Say that nobody will name these uploads any more."""
-    session.execute(
-        sa.update(UploadRow)
-        .where(UploadRow.id.in_(upload_ids))
-        .values(expires_at=database_now(session))
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _delete_small(session: Session, upload_ids: list[str], size: int) -> None:
-    """Delete at once what fits in one transaction."""
-    if size > SLICE_BYTES:
-        return
-    for table, column in ((BlobChunkRow, BlobChunkRow.upload_id), (UploadRow, UploadRow.id)):
-        session.execute(
-            sa.delete(table)
-            .where(column.in_(upload_ids))
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _next_garbage(session: Session) -> str | None:
-    named = sa.select(BlobRow.sha256).where(BlobRow.upload_id == UploadRow.id).exists()
-    expired = sa.select(UploadRow.id).where(UploadRow.expires_at <= moment(database_now(session)))
-    return session.scalars(
-        expired.where(sa.not_(named)).limit(1).with_for_update(skip_locked=True)
-    ).first()
-
-
-def _delete_slice(session: Session, upload_id: str, chunks: int) -> bool:
-    """Delete the upload's first chunks; tell whether there were any."""
-    first = (
-        sa.select(BlobChunkRow.position)
-        .where(BlobChunkRow.upload_id == upload_id)
-        .order_by(BlobChunkRow.position)
-        .limit(chunks)
-    )
-    deleted = session.scalars(
-        sa.delete(BlobChunkRow)
-        .where(BlobChunkRow.upload_id == upload_id, BlobChunkRow.position.in_(first))
-        .returning(BlobChunkRow.position)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(deleted.all())

@@ -28,6 +28,8 @@ WAIT_FOR = timedelta(seconds=30)
 PAGE_BYTES = 16 * 1024
 MEBIBYTE = 1024 * 1024
 VACUUM_PAGES = 512
+LOG_BYTES = 64 * MEBIBYTE
+"""So much of SQLite's log stays on the disk when it begins anew."""
 RESERVE_BYTES = (24 * MEBIBYTE, 64 * MEBIBYTE)
 """Room on the disk of a SQLite file that bytes must leave, small and large ones: for the WAL, which
 cannot give space back before it was copied into the file, and for the writes that clean up."""
@@ -40,6 +42,7 @@ POSTGRESQL_CONNECTION = {
     "tcp_user_timeout": 30_000,
 }
 WRITES = "trainyard_writes"  # the execution option of engines whose transactions write
+RELAXED = "trainyard_relaxed"  # and of those whose commits do not wait for the disk
 
 
 class UtcDateTime(sa.TypeDecorator[datetime]):
@@ -81,16 +84,27 @@ def moment(now: datetime) -> sa.ColumnElement[datetime]:
 class Database:
     """One database. Opening it connects to nothing; a process that forks opens its own."""
 
-    def __init__(self, url: sa.URL, *, pool_size: int, wait_for: timedelta) -> None:
+    def __init__(
+        self, url: sa.URL, *, pool_size: int, wait_for: timedelta, copies_log: bool
+    ) -> None:
         self._url = url
         self._pool_size = pool_size
         self._wait_for = wait_for
+        self._copies_log = copies_log
 
     @classmethod
-    def open(cls, url: str, *, pool_size: int = 40, wait_for: timedelta = WAIT_FOR) -> "Database":
+    def open(
+        cls,
+        url: str,
+        *,
+        pool_size: int = 40,
+        wait_for: timedelta = WAIT_FOR,
+        copies_log: bool = True,
+    ) -> "Database":
         """Describe the database at `url`: a SQLite file, or PostgreSQL through psycopg 3.
 
         `wait_for` is how long a transaction waits for a lock or a connection: DatabaseBusy then.
+        Without `copies_log`, commits leave SQLite's log to `copy_log` and to other processes.
         """
         parsed = sa.make_url(url)
         if parsed.drivername == "postgresql":
@@ -98,7 +112,7 @@ class Database:
         if parsed.get_backend_name() == "sqlite" and parsed.database in {None, "", ":memory:"}:
             message = "SQLite needs a file here: every connection would have a memory of its own"
             raise ValueError(message)
-        return cls(parsed, pool_size=pool_size, wait_for=wait_for)
+        return cls(parsed, pool_size=pool_size, wait_for=wait_for, copies_log=copies_log)
 
     @property
     def dialect(self) -> str:
@@ -135,7 +149,8 @@ class Database:
             event.listen(engine, "checkout", _leave_read_only_to_server)
             return engine
         engine = make()
-        event.listen(engine, "connect", partial(_prepare_sqlite_connection, self._wait_for))
+        prepare = partial(_prepare_sqlite_connection, self._wait_for, self._copies_log)
+        event.listen(engine, "connect", prepare)
         event.listen(engine, "begin", _begin_sqlite_transaction)
         event.listen(engine, "handle_error", _open_broken_connections_anew)
         return engine
@@ -143,6 +158,10 @@ class Database:
     @cached_property
     def _writer(self) -> sa.Engine:
         return self.engine.execution_options(**{WRITES: True})
+
+    @cached_property
+    def _relaxed_writer(self) -> sa.Engine:
+        return self._writer.execution_options(**{RELAXED: True})
 
     @cached_property
     def _reader(self) -> sa.Engine:
@@ -153,17 +172,22 @@ class Database:
         )
 
     @contextmanager
-    def begin(self) -> Generator[Session, None, None]:
+    def begin(self, *, relaxed: bool = False) -> Generator[Session, None, None]:
         """Open a transaction that writes; it commits when the block ends without an error.
 
-        Raises Busy where the context has a deadline and it is over.
+        A `relaxed` one does not wait for the disk: should the power fail before a later commit that
+        did, it may be gone, and all that followed it. Raises Busy where the context has a deadline
+        and it is over.
         """
         refuse_late()
+        engine = self._relaxed_writer if relaxed else self._writer
         with (
             faults_are_problems(),
-            Session(self._writer, expire_on_commit=False) as session,
+            Session(engine, expire_on_commit=False) as session,
             session.begin(),
         ):
+            if relaxed and self.dialect == "postgresql":
+                session.execute(sa.text("SET LOCAL synchronous_commit = off"))
             yield session
 
     @contextmanager
@@ -229,6 +253,18 @@ class Database:
         if disk.f_bavail * disk.f_frsize + free_pages * PAGE_BYTES < reserve + size:
             raise StorageFull
 
+    def copy_log(self) -> None:
+        """Copy what is in SQLite's log to the file, beside all others; else commits do it.
+
+        A log that was copied to its end is written anew from its beginning, instead of growing.
+        """
+        if self.dialect != "sqlite" or self._copies_log:
+            return
+        with faults_are_problems(), self.engine.connect() as connection:
+            raw: Any = connection.connection.cursor()  # SQLAlchemy's own would begin a transaction
+            raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            raw.close()
+
     def free_pages(self) -> None:
         """Give deleted space back. PostgreSQL does it by itself (autovacuum)."""
         if self.dialect != "sqlite":
@@ -292,7 +328,7 @@ def _leave_read_only_to_server(connection: DBAPIConnection, *_: object) -> None:
 
 
 def _prepare_sqlite_connection(
-    wait_for: timedelta, connection: DBAPIConnection, _record: object
+    wait_for: timedelta, copies_log: bool, connection: DBAPIConnection, _record: object
 ) -> None:
     """Take BEGIN into our own hands, and set what SQLite forgets with every connection."""
     raw: Any = connection
@@ -301,13 +337,22 @@ def _prepare_sqlite_connection(
     cursor.execute(f"PRAGMA busy_timeout = {wait_for // timedelta(milliseconds=1)}")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")  # NORMAL can lose a commit at power loss
-    cursor.execute(f"PRAGMA journal_size_limit = {64 * MEBIBYTE}")
+    cursor.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+    # Debian's build overwrites with zeros what is deleted: twice the bytes for every checkpoint.
+    cursor.execute("PRAGMA secure_delete = FAST").fetchall()
+    if not copies_log:
+        cursor.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
     cursor.close()
 
 
 def _begin_sqlite_transaction(connection: sa.Connection) -> None:
     """Lock at once when writing: upgrading a read lock later fails while others write."""
-    writes = connection.get_execution_options().get(WRITES, False)
+    options = connection.get_execution_options()
+    writes, relaxed = options.get(WRITES, False), options.get(RELAXED, False)
+    if relaxed != connection.info.get(RELAXED, False):
+        # The log is one file: the next commit that waits for the disk waits for all before it.
+        connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if relaxed else 'FULL'}")
+        connection.info[RELAXED] = relaxed
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 

@@ -7,8 +7,8 @@ waits: what was computed so far is kept, and written when it is back, if the lea
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from io import BytesIO
 
 from pydantic import JsonValue
 from sqlalchemy.orm import Session
@@ -18,6 +18,7 @@ from service.domain.jobs import CheckpointKind, Claim, Progress, RunInfo
 from service.domain.ports import CheckpointDraft, Command, MetricPoint
 from service.store import blobs, checkpoints, events, metrics
 from service.store.engine import Database, database_now
+from service.store.errors import StorageFull
 from service.store.ids import new_id, new_write_token
 from service.store.leases import change_held, held_job
 from service.store.patience import patiently
@@ -27,7 +28,7 @@ WRITE_EVERY = timedelta(seconds=0.5)
 
 
 class DatabaseRecorder:
-    """Implements `domain.ports.Recorder`. No thread: reports write when it is time.
+    """Implements `domain.ports.Recorder`. Reports write when it is time, in their caller's thread.
 
     Every method that writes raises LeaseLost once another worker holds the job, and StorageFull
     when there is no room. `trained_seconds` is what earlier attempts took.
@@ -52,6 +53,7 @@ class DatabaseRecorder:
         self._points: list[MetricPoint] = []
         self._events: list[tuple[EventType, Mapping[str, JsonValue]]] = []
         self._progress: Progress | None = None
+        self._beside = ThreadPoolExecutor(1)
 
     def started(self, run: RunInfo, preparation: bytes) -> None:
         """Note what was chosen, and what the task needs to predict, with the events so far."""
@@ -94,12 +96,16 @@ class DatabaseRecorder:
         self._written()
         if size > blobs.SLICE_BYTES:
             patiently(lambda: blobs.sweep(self._database))  # of the checkpoints that were dropped
+            self._beside.submit(self._database.copy_log)  # should it fail, the next one does it
 
     def _store(self, draft: CheckpointDraft, ids: Mapping[CheckpointKind, str]) -> int:
         """Store a checkpoint, once even when it is tried twice; return its bytes."""
-        sink = blobs.DatabaseBlobs(self._database)
-        weights_sha256, weights_bytes = sink.put(BytesIO(draft.weights))
-        state_sha256, state_bytes = sink.put(BytesIO(draft.state))
+        weights_sha256, weights_bytes = blobs.write(self._database, draft.weights)
+        try:
+            state_sha256, state_bytes = blobs.write(self._database, draft.state)
+        except StorageFull:  # the weights alone are of no use
+            blobs.give_up(self._database, [weights_sha256])
+            raise
         state = checkpoints.StoredState(
             ids=ids,
             step=draft.step,

@@ -13,13 +13,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from service.domain.beginnings import Part
 from service.domain.environments import Environment
+from service.training.tensor_file import TensorFile
 
 _FORMAT = 1
 _METADATA_KEY = "state"
@@ -64,18 +65,16 @@ class TrainingState:
     carry: Tensor | None = None
 
 
-def capture_weights(model: nn.Module) -> bytes:
-    """Write the model's state dict as a safetensors file, in the plain row-major layout."""
-    return save(_separate(dict(model.state_dict())))
-
-
 def restore_weights(model: nn.Module, weights: bytes) -> None:
-    """Read what `capture_weights` wrote; parameters keep their device and memory format."""
+    """Read a file of weights; parameters keep their device and memory format."""
     model.load_state_dict(load(weights))
 
 
-def capture(state: TrainingState) -> tuple[bytes, bytes]:
-    """Return (weights, state): with both, `restore` goes on as if nothing had happened."""
+def capture(state: TrainingState) -> tuple[TensorFile, TensorFile]:
+    """Return (weights, state): with both, `restore` goes on as if nothing had happened.
+
+    Nothing is copied: they must be written before the training goes on.
+    """
     optimizer_tensors, optimizer_json = _flatten_optimizer(state.optimizer)
     schedule = {k: v for k, v in state.schedule.state_dict().items() if k != "lr_lambdas"}
     tensors = {**optimizer_tensors, **_random_states(state.device)}
@@ -89,7 +88,7 @@ def capture(state: TrainingState) -> tuple[bytes, bytes]:
         "environment": state.environment,
     }
     text = json.dumps(header, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return capture_weights(state.model), save(_separate(tensors), metadata={_METADATA_KEY: text})
+    return TensorFile(state.model.state_dict()), TensorFile(tensors, {_METADATA_KEY: text})
 
 
 def restore(state: TrainingState, weights: bytes, content: bytes) -> Environment:
@@ -166,19 +165,6 @@ def read_header(content: bytes) -> dict[str, Any]:
     """Return the JSON part of a captured state (safetensors: length, JSON header, tensors)."""
     length = int.from_bytes(content[:8], "little")
     return json.loads(json.loads(content[8 : 8 + length])["__metadata__"][_METADATA_KEY])
-
-
-def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Bring tensors to the CPU in row-major layout; safetensors refuses those that share memory."""
-    seen: set[int] = set()
-    separate: dict[str, Tensor] = {}
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        if tensor.untyped_storage().data_ptr() in seen:
-            tensor = tensor.clone()
-        seen.add(tensor.untyped_storage().data_ptr())
-        separate[name] = tensor
-    return separate
 
 
 def _flatten_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -43,7 +43,8 @@ def main(work: Work, orders: "Connection[Command | None]") -> None:
     step_back()
     if work.claim.spec.training.device == "cpu" or available_devices()[0] == "cpu":
         memory.limit(work.memory_bytes)  # drivers of accelerators reserve far more than they take
-    database = Database.open(work.database_url, pool_size=2)
+    # Recorders copy the log themselves: in a commit, training would wait for it.
+    database = Database.open(work.database_url, pool_size=2, copies_log=False)
     try:
         run_job(work, database, inbox.command)
     finally:

@@ -1,9 +1,12 @@
 """Blobs: the same bytes once, in pieces, for as long as somebody needs them."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -12,11 +15,20 @@ from hypothesis import strategies as st
 
 from service.store import blobs, datasets
 from service.store.blobs import DatabaseBlobs
-from service.store.engine import Database, database_now
+from service.store.engine import LOG_BYTES, MEBIBYTE, Database, database_now
 from service.store.tables import BlobChunkRow, BlobRow, Row, UploadRow
 from tests.builders import a_dataset
 
 LARGE = bytes(range(256)) * 4096 * 10 + b"end"  # 10 MiB: more than a transaction
+
+
+class Pieces(NamedTuple):
+    """Bytes that come in pieces."""
+
+    parts: Sequence[bytes]
+
+    def pieces(self) -> Iterator[memoryview]:
+        return map(memoryview, self.parts)
 
 
 @settings(
@@ -38,6 +50,46 @@ def test_large_bytes_are_stored_and_read_in_pieces(database: Database) -> None:
 
     assert b"".join(pieces) == LARGE
     assert {len(piece) for piece in pieces[:-1]} == {database.chunk_bytes}
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(sizes=st.lists(st.integers(0, 3_000_000), max_size=5))
+def test_pieces_of_any_size_are_stored_in_chunks_of_one(
+    database: Database, sizes: list[int]
+) -> None:
+    pieces = [bytes([index + 1]) * size for index, size in enumerate(sizes)]
+    whole = b"".join(pieces)
+    sha256, size = blobs.write(database, Pieces(pieces))
+
+    assert (sha256, size) == (hashlib.sha256(whole).hexdigest(), len(whole))
+    chunks = list(blobs.stream(database, sha256))
+    assert b"".join(chunks) == whole
+    assert {len(chunk) for chunk in chunks[:-1]} <= {database.chunk_bytes}
+
+
+def test_bytes_that_were_written_before_stay_as_they_are(database: Database) -> None:
+    for held in (1, 2):
+        sha256, _ = blobs.write(database, Pieces([LARGE, b"more"]))
+        with database.begin() as session:
+            assert session.get_one(BlobRow, sha256).holds == held
+    blobs.sweep(database)
+
+    assert count(database, BlobRow) == count(database, UploadRow) == 1
+    assert blobs.read(database, sha256) == LARGE + b"more"
+
+
+def test_a_large_write_copies_the_log_when_commits_do_not(sqlite_database: Database) -> None:
+    url = str(sqlite_database.engine.url)
+    database = Database.open(url, pool_size=2, copies_log=False)
+    blobs.write(database, Pieces([bytes(MEBIBYTE)] * 150))
+
+    log = Path(f"{sqlite_database.engine.url.database}-wal")
+    assert MEBIBYTE < log.stat().st_size < LOG_BYTES + 2 * blobs.SLICE_BYTES
+    database.dispose()
 
 
 def test_a_stream_is_stored_from_where_it_stands(sqlite_database: Database) -> None:

@@ -13,7 +13,7 @@ from service.store.errors import DatabaseBusy
 from service.store.tables import WorkerRow
 from tests.builders import NOON, a_queued_job
 
-INCREMENTAL, FULL = 2, 2
+INCREMENTAL, NORMAL, FULL, FAST = 2, 1, 2, 2
 
 
 def test_sqlite_is_made_with_its_pages_and_pragmas(sqlite_database: Database) -> None:
@@ -29,6 +29,34 @@ def test_sqlite_is_made_with_its_pages_and_pragmas(sqlite_database: Database) ->
         assert pragma("foreign_keys") == 1
         assert pragma("busy_timeout") == 30_000
         assert pragma("journal_size_limit") == 64 * 1024**2
+        assert pragma("secure_delete") == FAST
+        assert pragma("wal_autocheckpoint") == 1000
+
+
+def test_only_a_relaxed_transaction_does_not_wait_for_the_disk(sqlite_database: Database) -> None:
+    database = Database.open(str(sqlite_database.engine.url), pool_size=1)
+    waits: list[int] = []
+    for relaxed in (False, True, False, True):
+        with database.begin(relaxed=relaxed) as session:
+            waits.append(session.scalars(sa.text("PRAGMA synchronous")).one())
+    with database.read() as session:
+        waits.append(session.scalars(sa.text("PRAGMA synchronous")).one())
+    database.dispose()
+
+    assert waits == [FULL, NORMAL, FULL, NORMAL, FULL]
+
+
+def test_a_relaxed_transaction_of_postgresql_relaxes_no_other(
+    postgresql_database: Database,
+) -> None:
+    def waits(*, relaxed: bool) -> str:
+        with postgresql_database.begin(relaxed=relaxed) as session:
+            return session.scalars(sa.text("SHOW synchronous_commit")).one()
+
+    with postgresql_database.engine.connect() as connection:
+        connection.execute(sa.text("SET SESSION synchronous_commit = on"))
+        connection.commit()  # the pool hands out the same connection again
+    assert [waits(relaxed=relaxed) for relaxed in (False, True, False)] == ["on", "off", "on"]
 
 
 def test_a_transaction_that_fails_leaves_nothing(database: Database) -> None:

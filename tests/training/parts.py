@@ -1,7 +1,7 @@
 """Small real data, specs and a recorder in memory, for tests of the loop."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from service.domain.components import Component
 from service.domain.datasets import ImageFacts, SequenceUnit, TextFacts
 from service.domain.events import EventType
 from service.domain.jobs import (
+    CheckpointKind,
     CheckpointSpec,
     DatasetSpec,
     JobSpec,
@@ -30,6 +31,18 @@ FOODS = ("rice", "noodles", "soup", "apples", "bread", "kimchi", "tofu")
 PEOPLE = ("I", "you", "we", "they")
 
 
+class Kept(NamedTuple):
+    """A checkpoint as its bytes were when it was written."""
+
+    kinds: Sequence[CheckpointKind]
+    step: int
+    epoch: int
+    metrics: Mapping[str, float]
+    weights: bytes
+    state: bytes
+    scheduled: bool
+
+
 class MemoryRecorder:
     """Keeps what it is told; gives an order from the n-th time it is asked."""
 
@@ -40,7 +53,7 @@ class MemoryRecorder:
         self.preparations: list[bytes] = []
         self.points: list[MetricPoint] = []
         self.reported: list[Progress] = []
-        self.drafts: list[CheckpointDraft] = []
+        self.drafts: list[Kept] = []
         self.events: list[tuple[EventType, dict[str, JsonValue]]] = []
 
     def started(self, run: RunInfo, preparation: bytes) -> None:
@@ -57,7 +70,9 @@ class MemoryRecorder:
         self.events.append((happened, dict(data)))
 
     def checkpoint(self, draft: CheckpointDraft) -> None:
-        self.drafts.append(draft)
+        kinds, step, epoch, metrics, weights, state, scheduled = draft
+        files = (b"".join(weights.pieces()), b"".join(state.pieces()))
+        self.drafts.append(Kept(kinds, step, epoch, metrics, *files, scheduled))
 
     def command(self) -> Command | None:
         self.asked += 1
@@ -167,11 +182,13 @@ def run(
     data: Data,
     *,
     orders: Mapping[int, Command] | None = None,
-    resume: CheckpointDraft | None = None,
+    resume: Kept | None = None,
+    recorder: MemoryRecorder | None = None,
     **options: Any,
 ) -> tuple[Outcome, MemoryRecorder, Trainable]:
     """Train a newly built model, as a new process would."""
-    recorder, trainable = MemoryRecorder(orders), build(spec, data)
+    recorder = MemoryRecorder(orders) if recorder is None else recorder
+    trainable = build(spec, data)
     torch.rand(17)  # a new process's generator is anywhere
     outcome = train(
         trainable,
