@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import torch
+from pydantic import JsonValue
 
 from service.catalogue import Catalogue
 from service.datasets import registry
 from service.datasets.base import Data
 from service.domain.datasets import DatasetFacts
+from service.domain.events import EventType
 from service.domain.jobs import JobSpec, Progress, RunInfo
 from service.domain.ports import CheckpointDraft, Command, MetricPoint
 from service.training.device import cpu_name
@@ -33,6 +35,9 @@ class Silent:
         self.last.update({point.name: point.value for point in points})
 
     def progress(self, progress: Progress) -> None:
+        """Take no note."""
+
+    def event(self, happened: EventType, data: Mapping[str, JsonValue]) -> None:
         """Take no note."""
 
     def checkpoint(self, draft: CheckpointDraft) -> None:

@@ -47,14 +47,15 @@ class StoppablePostgresql:
 
 
 @contextmanager
-def stoppable_postgresql() -> Generator[StoppablePostgresql]:
-    """Run a PostgreSQL that nobody else uses."""
+def stoppable_postgresql(*, durable: bool = False) -> Generator[StoppablePostgresql]:
+    """Run a PostgreSQL that nobody else uses; it waits for the disk only if it must be durable."""
     folder = Path(tempfile.mkdtemp(prefix="trainyard-pg-"))
     folder.chmod(0o755)
     server = get_server(folder / "data", cleanup_mode="stop")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         for setting in ("fsync", "full_page_writes"):
-            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+            value = "on" if durable else "off"
+            connection.execute(f"ALTER SYSTEM SET {setting} = {value}".encode())
         connection.execute("SELECT pg_reload_conf()")
     try:
         yield StoppablePostgresql(server)
