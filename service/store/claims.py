@@ -47,6 +47,7 @@ __all__ = [
     "release",
     "remove_stale_workers",
     "remove_worker",
+    "settle_expired",
     "succeed",
 ]
 
