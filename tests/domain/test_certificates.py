@@ -1,7 +1,10 @@
 """The chain of a certificate: what it depends on, what it leaves out, and how anybody checks it."""
 
-import hashlib
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from service.domain.beginnings import InitialWeights
@@ -45,20 +48,33 @@ def training(**changes: Any) -> JobSpec:
     return SPEC.model_copy(update={"training": SPEC.training.model_copy(update=changes)})
 
 
-def test_anybody_can_compute_the_chain_from_the_answer() -> None:
-    answer = json.loads(
-        certificate(taken(2), taken(3, scheduled=False), taken(4)).model_dump_json()
+def check(answer: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Check a certificate as the guide says."""
+    guide = (Path(__file__).parents[2] / "docs" / "exact-resume.md").read_text(encoding="utf-8")
+    [script] = re.findall(r"^```python\n(# check\.py\n.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        input=json.dumps(answer),
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
-    text = json.dumps(answer["fixed"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    link = hashlib.sha256(text.encode()).hexdigest()
-    assert answer["first_link"] == link
-    for each in answer["chain"]:
-        if each["scheduled"]:
-            content = f"{link}{each['step']}{each['state_sha256']}"
-            link = hashlib.sha256(content.encode()).hexdigest()
-        assert each["link"] == (link if each["scheduled"] else None)
-    assert (answer["sha256"], answer["links"]) == (link, 2)
+
+def test_anybody_can_check_the_chain_as_the_guide_says() -> None:
+    made = certificate(taken(2), taken(3, scheduled=False), taken(4))
+
+    done = check(made.model_dump(mode="json"))
+
+    assert (done.returncode, done.stdout) == (0, f"right: {made.sha256}\n")
+    assert (made.links, made.chain[-1].link) == (2, made.sha256)
+
+
+def test_a_chain_that_was_changed_does_not_pass_the_check() -> None:
+    answer = certificate(taken(2), taken(4)).model_dump(mode="json")
+    answer["chain"][0]["state_sha256"] = "another"
+
+    assert "step 2 is wrong" in check(answer).stderr
 
 
 def test_checkpoints_of_orders_are_shown_and_change_nothing() -> None:
