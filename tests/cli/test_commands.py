@@ -38,6 +38,18 @@ def test_train_without_watching_returns_at_once_with_json(
     assert client.cancel_job(job["id"]).status in {"cancelled", "running"}
 
 
+def test_train_under_an_id_of_ones_own_starts_one_job(trainyard: Trainyard, client: Client) -> None:
+    command = ["train", *LONG, "--client-id", "밤/1", "--no-watch"]
+
+    first, again, other = (trainyard(*command, *more) for more in ([], [], ["--seed", "1"]))
+
+    assert first.returncode == again.returncode == 0, again.stderr
+    assert again.stdout == first.stdout
+    assert other.returncode == 1
+    assert "made of another request" in other.stderr
+    client.cancel_job(first.stdout.strip())
+
+
 def test_a_plan_stores_nothing(trainyard: Trainyard, client: Client) -> None:
     before = client.list_jobs(limit=1).first_id
 
