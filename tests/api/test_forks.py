@@ -8,7 +8,7 @@ from service.catalogue import Catalogue
 from service.domain.jobs import Job
 from service.store import events
 from service.store.engine import Database
-from tests.api.workshop import Workshop
+from tests.api.workshop import RNN, Workshop
 
 
 @pytest.fixture
@@ -61,9 +61,13 @@ def test_a_fork_that_trains_longer_ends_with_the_bits_of_the_longer_run(
 def test_a_fork_in_the_midst_of_an_epoch_without_a_patch_repeats_the_rest(
     quick: Workshop,
 ) -> None:
-    job = quick.a_trained_job(
-        training={"epochs": 3}, optimizer="adamw", schedule="one_cycle", every_steps=3
-    )
+    drawing = {**RNN, "layers": 2, "dropout": 0.3}
+    rest: dict[str, Any] = {
+        "optimizer": "adamw",
+        "schedule": "one_cycle",
+        "training": {"epochs": 3},
+    }
+    job = quick.a_trained_job(architecture=drawing, every_steps=3, **rest)
 
     forked = fork(quick, job, quick.at_step(job, 6))
     ended = quick.train()

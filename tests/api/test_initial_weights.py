@@ -11,7 +11,7 @@ from service.store import blobs, events
 from service.store.engine import Database
 from tests.api.workshop import RNN, SENTENCES, Workshop
 
-COLD = {"optimizer": {"type": "sgd", "lr": 1e-30}}
+COLD: dict[str, Any] = {"optimizer": {"type": "sgd", "lr": 1e-30}}
 """So that weights stay as they began."""
 
 
