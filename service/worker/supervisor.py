@@ -25,6 +25,9 @@ from service.worker.outage import Outage
 logger = logging.getLogger(__name__)
 
 ORDERS_EVERY = 0.2
+BEAT_AT_LEAST_EVERY = 10.0  # however long the lease: who is silent for 30 s is not counted on
+LOOK_SHARE = 0.1  # of its time an idle worker looks at a long queue in which nothing fits it
+LONGEST_PAUSE = 1.0
 CHILD_MODULE = "service.worker.child"
 
 
@@ -84,8 +87,11 @@ class Supervisor:
         if time.monotonic() < self._claim_from:
             return
         while len(self._held) < self._limits.workers:
+            began = time.monotonic()
             claim = self._next_claim()
             if claim is None:
+                took = time.monotonic() - began
+                self._claim_from = began + min(LONGEST_PAUSE, took / LOOK_SHARE)
                 return
             self._start(claim)
 
@@ -126,7 +132,7 @@ class Supervisor:
 
     @property
     def _beat_every(self) -> float:
-        return self._limits.lease_for.total_seconds() / 3
+        return min(self._limits.lease_for.total_seconds() / 3, BEAT_AT_LEAST_EVERY)
 
     def _next_claim(self) -> Claim | None:
         """Claim a job. Looks first, without writing: an idle worker must not lock the database."""
@@ -205,6 +211,9 @@ class Supervisor:
             now = database_now(session)
             lost = self._beat(session, now)
             status = "draining" if self._draining else "running"
+            if time.monotonic() >= self._claim_from:
+                # A worker without a free place claims nothing, yet must leave no job stuck.
+                claim_store.settle_expired(session, now=now)
             known = claim_store.beat_worker(session, self._worker.id, now=now, status=status)
             if not known:  # the first beat, or others forgot it in a long silence
                 claim_store.register_worker(session, self._worker, now=now)
