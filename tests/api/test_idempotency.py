@@ -14,6 +14,7 @@ from service.api.limits import BodyLimits
 from service.catalogue import Catalogue
 from service.store.engine import Database
 from tests.api.asking import Asking
+from tests.api.workshop import Workshop
 
 JOB = {"dataset": "eating", "architecture": "rnn"}
 TEXT = "the sun is warm\nthe sea is deep\n"
@@ -104,6 +105,26 @@ def test_whatever_creates_takes_a_key(asking: Asking) -> None:
     }
     assert {"/v1/jobs", "/v1/datasets"} <= creates.keys()
     assert [path for path, parameters in creates.items() if HEADER not in parameters] == []
+
+
+def test_a_fork_and_a_promotion_that_come_again_are_answered_as_the_first_time(
+    sqlite_database: Database, catalogue: Catalogue
+) -> None:
+    workshop = Workshop(sqlite_database, catalogue)
+    job = workshop.a_trained_job()
+    checkpoint = workshop.checkpoints(job)[0]["id"]
+    asking = Asking(sqlite_database, catalogue)
+    for path, body in (
+        (f"/v1/jobs/{job.id}/fork", {"patch": {"training": {"epochs": 4}}}),
+        ("/v1/models/kitchen/versions", {"checkpoint": checkpoint}),
+    ):
+        create = Creating(path, lambda _, body=body: {"json": body})
+        first, second = create(asking), create(asking)
+
+        assert first.is_success, first.text
+        assert second.headers[REPLAYED] == "true"
+        assert second.headers["Location"] == first.headers["Location"]
+        assert (second.status_code, second.content) == (first.status_code, first.content)
 
 
 def test_the_query_is_part_of_the_request(asking: Asking) -> None:
