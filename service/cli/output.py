@@ -107,7 +107,8 @@ def duration(seconds: float | None) -> str:
 
 def age(moment: datetime) -> str:
     """Say how long ago a moment was."""
-    seconds = (datetime.now(tz=UTC) - moment).total_seconds()
+    now = datetime.now(tz=UTC)  # noqa: TID251  for people, whose own clock they go by
+    seconds = (now - moment).total_seconds()
     for length, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= length:
             return f"{seconds / length:.0f} {unit} ago"

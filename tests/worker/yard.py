@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -17,13 +17,14 @@ import sqlalchemy as sa
 
 from service.catalogue import Catalogue
 from service.datasets import registry
+from service.domain.certificates import Certificate
 from service.domain.components import Component
 from service.domain.datasets import Dataset, TextDatasetSpec
 from service.domain.events import Event
 from service.domain.jobs import Checkpoint, Job, JobStatus, NewJob
-from service.domain.requests import DatasetChoice, JobRequest, TrainingOptions
+from service.domain.requests import DatasetChoice, Exactness, JobRequest, TrainingOptions
 from service.domain.transitions import JobAction
-from service.store import checkpoints, claims, datasets, events, jobs
+from service.store import certificates, checkpoints, claims, datasets, events, jobs
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import Database, database_now
 from service.store.tables import BlobChunkRow, JobRow
@@ -53,15 +54,17 @@ def eventually(find: Callable[[], ThingT | None]) -> ThingT:
 class WorkerProcess:
     """A running worker with all its processes."""
 
-    def __init__(self, database_url: str, log: Path, **settings: object) -> None:
+    def __init__(
+        self, database_url: str, log: Path, *, environment: Mapping[str, str], **settings: object
+    ) -> None:
         self.mark = uuid4().hex
         self.log = log
         chosen = {"DATABASE_URL": database_url, "THREADS": 2, "LEASE_SECONDS": 5, **settings}
-        environment = {f"TRAINYARD_{name.upper()}": str(value) for name, value in chosen.items()}
+        variables = {f"TRAINYARD_{name.upper()}": str(value) for name, value in chosen.items()}
         with log.open("ab") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.worker.worker_process"],
-                env={**os.environ, **environment, MARK: self.mark},
+                env={**os.environ, **environment, **variables, MARK: self.mark},
                 stderr=stderr,
                 start_new_session=True,
                 cwd=Path(__file__).parents[2],
@@ -127,10 +130,12 @@ class Yard:
         with database.begin() as session:
             self.dataset: Dataset = datasets.add_dataset(session, new, now=database_now(session))[0]
 
-    def start_worker(self, **settings: object) -> WorkerProcess:
+    def start_worker(
+        self, *, environment: Mapping[str, str] | None = None, **settings: object
+    ) -> WorkerProcess:
         """Start a worker; it is destroyed with the yard."""
         log = self.folder / "worker.log"
-        worker = WorkerProcess(self.url, log, **settings)
+        worker = WorkerProcess(self.url, log, environment=environment or {}, **settings)
         self._workers.append(worker)
         return worker
 
@@ -140,7 +145,12 @@ class Yard:
             worker.destroy()
 
     def accept(
-        self, *, max_steps: int = 10_000_000, hidden_size: int = 8, stable: bool = True
+        self,
+        *,
+        max_steps: int = 10_000_000,
+        hidden_size: int = 8,
+        stable: bool = True,
+        exact: Exactness = "preferred",
     ) -> Job:
         """Put a job in the queue; without `max_steps` it trains for ever."""
         # Where lr times weight decay is above 2, every step makes the weights larger.
@@ -150,7 +160,7 @@ class Yard:
             architecture=Component.model_validate({"type": "rnn", "hidden_size": hidden_size}),
             optimizer=Component.model_validate(optimizer),
             schedule=Component(type="constant"),
-            training=TrainingOptions(max_steps=max_steps, batch_size=16),
+            training=TrainingOptions(max_steps=max_steps, batch_size=16, exact=exact),
         )
         request = self.catalogue.job_request.model_validate_json(request.model_dump_json())
         with self.database.begin() as session:
@@ -192,6 +202,11 @@ class Yard:
         return eventually(
             lambda: next((c for c in self.checkpoints(job) if c.step > after_step), None)
         )
+
+    def certificate(self, job: Job) -> Certificate:
+        """Read by which states the job went."""
+        with self.database.read() as session:
+            return certificates.get_certificate(session, job.id)
 
     def events(self, job: Job) -> list[Event]:
         """List what happened to the job."""
