@@ -17,9 +17,9 @@ A_TEXT = b"one two three four\nfive six seven eight nine\nten eleven"
 
 
 class States:
-    """Fills in `{queued}` and the like; `running` and `succeeded` are the same ones every time."""
+    """Fills in `{queued}` and the like; `running`, `succeeded`, `failed` stay the same ones."""
 
-    def __init__(self, client: Client, *, running: str, succeeded: str) -> None:
+    def __init__(self, client: Client, *, running: str, succeeded: str, failed: str) -> None:
         self._client = client
         self._made: list[str] = []
         self._makers: dict[str, Callable[[], str]] = {
@@ -30,6 +30,7 @@ class States:
             "cancelled": lambda: client.cancel_job(self.queued()).id,
             "running": lambda: running,
             "succeeded": lambda: succeeded,
+            "failed": lambda: failed,
             "checkpoint": lambda: client.list_checkpoints(succeeded).data[0].id,
         }
 
@@ -59,6 +60,12 @@ def a_job(dataset: str, architecture: str, training: dict[str, Any]) -> dict[str
     return {"dataset": dataset, "architecture": architecture, "training": training}
 
 
+def a_job_that_fails() -> dict[str, Any]:
+    """Write a job whose loss does not stay finite: lr times weight decay is above 2."""
+    optimizer = {"type": "sgd", "lr": 0.1, "weight_decay": 100.0}
+    return {**a_job("eating", "rnn", {"max_steps": 1000}), "optimizer": optimizer}
+
+
 def an_upload(client: Client, name: str) -> str:
     """Upload a small text."""
     return client.add_dataset({"name": name, "type": "text"}, {"file": A_TEXT}).name
@@ -75,6 +82,8 @@ def states(client: Client) -> Generator[States]:
         job = client.create_job({**a_job(dataset, architecture, QUICK), "model": name})
         assert client.wait_for_job(job.id).status == "succeeded"
         done = job.id
+    failed = client.create_job(a_job_that_fails())
+    assert client.wait_for_job(failed.id).status == "failed"
     an_upload(client, "bad-used")
     using = client.create_job(
         {**a_job("bad-used", "rnn", ELSEWHERE), "client_id": "bad-taken"},
@@ -83,7 +92,7 @@ def states(client: Client) -> Generator[States]:
     endless = client.create_job(a_job("eating", "rnn", ENDLESS))
     while client.get_job(endless.id).status == "queued":
         client.get_job(endless.id, wait=10)
-    made = States(client, running=endless.id, succeeded=done)
+    made = States(client, running=endless.id, succeeded=done, failed=failed.id)
     yield made
     for job_id in (endless.id, using.id):
         client.cancel_job(job_id)
