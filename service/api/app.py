@@ -8,6 +8,7 @@ from service.api import (
     certificates,
     components,
     datasets,
+    events,
     forks,
     idempotency,
     jobs,
@@ -29,6 +30,7 @@ from service.api.queries import refuse_unknown_parameters
 from service.api.readiness import Probe
 from service.api.request_ids import RequestIds
 from service.api.scopes import requires
+from service.api.streams import EventFeed
 from service.api.waiting import Waiter
 from service.catalogue import Catalogue
 from service.domain.keys import Scope
@@ -97,6 +99,7 @@ def create_app(
         catalogue=catalogue,
         predictor=predictor,
         waiter=Waiter(database),
+        feed=EventFeed(database),
         uploads=Gate(MAX_UPLOADS),
         probe=Probe(database),
     )
@@ -136,6 +139,7 @@ def _parts(settings: Settings) -> list[Part]:
         part(jobs.router, "train", body, threaded),
         part(forks.router, "train", body, threaded),
         part(metrics.router, "train", body, threaded),
+        part(events.router, "train", body, threaded),
         part(certificates.router, "train", body, threaded),
         part(models.router, "predict", body, threaded),
         part(promotions.router, "train", body, threaded),

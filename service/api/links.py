@@ -8,7 +8,7 @@ from typing import Any
 Targets = dict[str, tuple[str, str]]
 """The next operation → its path parameter, and where the answer has its value."""
 
-_JOB_READS = ("get_job", "get_metrics", "list_checkpoints", "get_certificate")
+_JOB_READS = ("get_job", "get_metrics", "list_checkpoints", "get_certificate", "list_events")
 _JOB_ACTIONS = ("pause_job", "resume_job", "cancel_job", "retry_job", "delete_job", "fork_job")
 _OF_JOBS: Targets = dict.fromkeys((*_JOB_READS, *_JOB_ACTIONS), ("job_id", "id"))
 _OF_NEW_JOBS: Targets = {**_OF_JOBS, "predict": ("model", "id")}

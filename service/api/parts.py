@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI, Path, Query, Request
 
 from service.api.limits import Gate
 from service.api.readiness import Probe
+from service.api.streams import EventFeed
 from service.api.waiting import Waiter
 from service.catalogue import Catalogue
 from service.domain.text import ShortText
@@ -24,6 +25,7 @@ class Parts:
     catalogue: Catalogue
     predictor: Predictor
     waiter: Waiter
+    feed: EventFeed
     uploads: Gate
     probe: Probe
     running_keys: set[str] = field(default_factory=set[str])

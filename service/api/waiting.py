@@ -1,25 +1,31 @@
-"""`Prefer: wait`: many requests wait for jobs, one poller asks the database for all of them.
+"""Waiting for jobs (`Prefer: wait`, event streams): many wait, one poller looks for all of them.
 
-A waiting request holds neither a thread nor a connection.
+Who waits holds neither a thread nor a connection. PostgreSQL could tell of news by NOTIFY, but then
+commits of all jobs stand in one line (measured: benchmarks/README.md); one look costs less.
 """
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from contextvars import Context
 from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
 
 from service.domain.jobs import JobStatus
-from service.store import jobs as job_store
+from service.store import events as event_store
 from service.store.engine import Database
+from service.store.events import Head
 
 POLL_SECONDS = 0.2
 
+IsNews = Callable[[Head | None], bool]
+"""Tells whether the newest of a job is what somebody waits for; None: the job is gone."""
+
 
 class _Waiting(NamedTuple):
-    status: JobStatus
-    changed: asyncio.Event
+    is_news: IsNews
+    heard: asyncio.Event
 
 
 class Waiter:
@@ -29,31 +35,45 @@ class Waiter:
         self._database = database
         self._waiting: defaultdict[str, set[_Waiting]] = defaultdict(set)
         self._poller: asyncio.Task[None] | None = None
-        self._closed = False
+        self.closed = False
 
     def close(self) -> None:
         """Let everybody go at once, now and from now on: the service wants to end.
 
         Called on the event loop's own thread.
         """
-        self._closed = True
+        self.closed = True
         for waiters in self._waiting.values():
             for waiting in waiters:
-                waiting.changed.set()
+                waiting.heard.set()
 
     async def wait_for_change(self, job_id: str, status: JobStatus, *, seconds: float) -> None:
         """Return when the job's status is another one, when it is gone, or after `seconds`."""
-        waiting = _Waiting(status, asyncio.Event())
+        await self.wait_for(
+            job_id, lambda head: head is None or head.status != status, seconds=seconds
+        )
+
+    async def wait_for_event(self, job_id: str, seq: int, *, seconds: float) -> bool:
+        """Wait for an event after `seq`, or for the job to go; False after `seconds`."""
+        return await self.wait_for(
+            job_id, lambda head: head is None or head.seq > seq, seconds=seconds
+        )
+
+    async def wait_for(self, job_id: str, is_news: IsNews, *, seconds: float) -> bool:
+        """Wait for news of a job; False when there was none for `seconds`."""
+        waiting = _Waiting(is_news, asyncio.Event())
         self._waiting[job_id].add(waiting)
-        if self._closed:
-            waiting.changed.set()
+        if self.closed:
+            waiting.heard.set()
         if self._poller is None or self._poller.done():
             # It serves all: the deadline of the request that came first is not its own.
             self._poller = asyncio.create_task(self._poll(), context=Context())
         try:
-            await asyncio.wait_for(waiting.changed.wait(), timeout=seconds)
+            await asyncio.wait_for(waiting.heard.wait(), timeout=seconds)
         except TimeoutError:
-            return
+            return False
+        else:
+            return True
         finally:
             self._waiting[job_id].discard(waiting)
             if not self._waiting[job_id]:
@@ -65,19 +85,17 @@ class Waiter:
             await asyncio.sleep(POLL_SECONDS)
             watched = list(self._waiting)
             try:
-                statuses = await run_in_threadpool(self._statuses, watched)
+                heads = await run_in_threadpool(self._look, watched)
             except BaseException:
                 for job_id in watched:
-                    self._wake(job_id, None)
+                    for waiting in self._waiting.get(job_id, ()):
+                        waiting.heard.set()
                 raise
             for job_id in watched:
-                self._wake(job_id, statuses.get(job_id))
+                for waiting in self._waiting.get(job_id, ()):
+                    if waiting.is_news(heads.get(job_id)):
+                        waiting.heard.set()
 
-    def _wake(self, job_id: str, status: JobStatus | None) -> None:
-        for waiting in self._waiting.get(job_id, ()):
-            if waiting.status != status:
-                waiting.changed.set()
-
-    def _statuses(self, job_ids: list[str]) -> dict[str, JobStatus]:
+    def _look(self, job_ids: list[str]) -> Mapping[str, Head]:
         with self._database.read() as session:
-            return job_store.find_statuses(session, job_ids)
+            return event_store.find_heads(session, job_ids)

@@ -52,3 +52,13 @@ class Event(Outgoing):
     type: EventType
     created_at: Moment
     data: dict[str, JsonValue]
+
+
+class EventList(Outgoing):
+    """A page of a job's events, in their order; the cursor is `seq`."""
+
+    object: Literal["list"] = "list"
+    data: list[Event]
+    first_id: int | None
+    last_id: int | None
+    has_more: bool

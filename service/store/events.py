@@ -6,13 +6,16 @@ order on PostgreSQL, and who reads from a cursor on would miss events.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import cast
+from typing import NamedTuple, cast
 
 import sqlalchemy as sa
 from pydantic import JsonValue
 from sqlalchemy.orm import Session
 
-from service.domain.events import Event, EventType
+from service.domain.events import Event, EventList, EventType
+from service.domain.jobs import JobStatus
+from service.store import paging
+from service.store.errors import JobNotFound, UnknownCursor
 from service.store.tables import EventRow, JobRow
 
 
@@ -36,6 +39,58 @@ def append(
     row = {"job_id": job_id, "seq": seq, "type": event_type, "created_at": now, "data": dict(data)}
     session.execute(sa.insert(EventRow).values(row))
     return seq
+
+
+class Head(NamedTuple):
+    """The newest of a job: what a poller asks often."""
+
+    status: JobStatus
+    seq: int
+
+
+class Tail(NamedTuple):
+    """What happened to a job after some event, and where that leaves it."""
+
+    events: Sequence[Event]
+    head: Head
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing has happened besides."""
+        return not self.events or self.events[-1].seq == self.head.seq
+
+
+def find_heads(session: Session, job_ids: Sequence[str]) -> dict[str, Head]:
+    """Read the newest of many jobs at once; those that are gone are left out."""
+    columns = sa.select(JobRow.id, JobRow.status, JobRow.event_seq).where(JobRow.id.in_(job_ids))
+    return {row.id: Head(row.status, row.event_seq) for row in session.execute(columns)}
+
+
+def find_tail(session: Session, job_id: str, *, after_seq: int, limit: int) -> Tail | None:
+    """Read what happened after an event, in one snapshot with the status; None without the job."""
+    head = find_heads(session, [job_id]).get(job_id)
+    if head is None:
+        return None
+    return Tail(list_events(session, job_id, after_seq=after_seq, limit=limit), head)
+
+
+def page_of_events(
+    session: Session, job_id: str, *, after_seq: int = 0, limit: int = 20
+) -> EventList:
+    """Read a page of a job's events, in their order. Raises JobNotFound and UnknownCursor."""
+    size = max(1, min(limit, paging.MAX_LIMIT))
+    tail = find_tail(session, job_id, after_seq=after_seq, limit=size)
+    if tail is None:
+        raise JobNotFound
+    if after_seq > tail.head.seq:
+        raise UnknownCursor
+    seqs = [event.seq for event in tail.events]
+    return EventList(
+        data=list(tail.events),
+        first_id=seqs[0] if seqs else None,
+        last_id=seqs[-1] if seqs else None,
+        has_more=not tail.is_whole,
+    )
 
 
 def list_events(

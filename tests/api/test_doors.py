@@ -40,6 +40,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/jobs/{job_id}/retry"): "train",
     ("POST", "/v1/jobs/{job_id}/fork"): "train",
     ("GET", "/v1/jobs/{job_id}/metrics"): "train",
+    ("GET", "/v1/jobs/{job_id}/events"): "train",
     ("GET", "/v1/jobs/{job_id}/checkpoints"): "train",
     ("GET", "/v1/jobs/{job_id}/certificate"): "train",
 }

@@ -14,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.client import Client
+from tests.integration.cases.actions import ACTIONS, REFUSED, Refused, refused_case
 from tests.integration.cases.answers import ANSWERS
 from tests.integration.cases.base import JSON, Case
 from tests.integration.cases.beginnings import BEGINNINGS, BEGUN
+from tests.integration.cases.events import EVENTS, EVENTS_ANSWERED
 from tests.integration.cases.jobs import JOBS
 from tests.integration.cases.once import ONCE, ONCE_ANSWERED
 from tests.integration.cases.operations import EDGES, NOBODY, OPERATIONS
@@ -26,7 +28,8 @@ from tests.integration.cases.uploads import UPLOADS
 from tests.integration.sockets import exchange
 from tests.integration.states import States, states
 
-CASES = [*EDGES, *BEGINNINGS, *JOBS, *ONCE, *PATHS, *UPLOADS, *PREDICTIONS]
+CASES = [*EDGES, *ACTIONS, *BEGINNINGS, *JOBS, *ONCE, *PATHS, *UPLOADS, *PREDICTIONS, *EVENTS]
+RIGHT = [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +95,9 @@ def test_bad_input_is_answered_with_what_to_do(
     assert http.get("/livez").status_code == 200
 
 
-@pytest.mark.parametrize("case", [*ANSWERS, *BEGUN, *ONCE_ANSWERED], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED], ids=lambda case: case.name
+)
 def test_odd_but_legal_input_is_answered_well(http: httpx.Client, made: States, case: Case) -> None:
     answer = send(http, case, made)
     assert answer.status_code == case.status, answer.text[:500]
@@ -117,7 +122,7 @@ def test_every_documented_status_is_answered_and_every_answer_documented(
         for status in operation["responses"].keys() - AROUND_EVERY_PATH
     }
     assert {each[:2] for each in documented} == set(OPERATIONS)
-    cases = [*CASES, *ANSWERS, *BEGUN, *ONCE_ANSWERED]
+    cases = [*CASES, *RIGHT]
     assert documented == {each for case in cases for each in answers_of(case)}
 
 
@@ -172,13 +177,14 @@ def test_a_wrong_method_is_told_the_right_ones(http: httpx.Client) -> None:
     assert "GET" in http.post("/docs").headers["Allow"]
 
 
-def test_an_illegal_action_tells_what_is_legal(http: httpx.Client, client: Client) -> None:
-    job = client.list_jobs(status="succeeded", limit=1).data[0]
-    answer = http.post(f"/v1/jobs/{job.id}/pause")
-    assert answer.status_code == 409
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused_case(refused).name)
+def test_an_illegal_action_tells_what_is_legal(
+    http: httpx.Client, made: States, refused: Refused
+) -> None:
+    answer = send(http, refused_case(refused), made)
     assert answer.headers["x-should-retry"] == "false"
-    assert answer.json()["current_status"] == "succeeded"
-    assert answer.json()["legal_actions"] == ["delete"]
+    assert answer.json()["current_status"] == refused.status
+    assert answer.json()["legal_actions"] == refused.legal
 
 
 values = st.recursive(

@@ -31,6 +31,7 @@ OPERATIONS = [
     ("GET", "/v1/jobs/{job_id}/metrics"),
     ("GET", "/v1/jobs/{job_id}/checkpoints"),
     ("GET", "/v1/jobs/{job_id}/certificate"),
+    ("GET", "/v1/jobs/{job_id}/events"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{model}"),
     ("GET", "/v1/models/{model}/versions"),

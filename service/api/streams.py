@@ -1,0 +1,137 @@
+"""A job's events as a stream (WHATWG HTML, section 9.2): what was, what comes, and the end.
+
+However many listen to a job, what they all need next is read once. A listener has only its place,
+`seq`: a slow one fills no queue, and one that comes again misses nothing.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextvars import Context
+
+from fastapi.concurrency import run_in_threadpool
+
+from service.api.waiting import Waiter
+from service.domain.events import Event
+from service.domain.jobs import ENDED
+from service.domain.problems import Unavailable
+from service.store import events as event_store
+from service.store.engine import Database
+from service.store.events import Tail
+
+MEDIA_TYPE = "text/event-stream"
+HEARTBEAT_SECONDS = 15.0
+SHARED_SECONDS = 0.1
+"""So long what was read is good for others who are at the same place."""
+
+AT_ONCE = 500
+RETRY = b"retry: 1000\n\n"
+HEARTBEAT = b": still here\n\n"
+DELETED = "deleted"
+
+
+class EventFeed:
+    """Reads what listeners need, once for all who are at the same place; one per process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading: dict[tuple[str, int], asyncio.Task[Tail | None]] = {}
+
+    async def after(self, job_id: str, seq: int) -> Tail | None:
+        """Return what happened after `seq`, at most `AT_ONCE` events; None without the job."""
+        place = job_id, seq
+        reading = self._reading.get(place)
+        if reading is None:
+            # It serves all: the deadline of the request that came first is not its own.
+            reading = asyncio.create_task(self._read(job_id, seq), context=Context())
+            self._reading[place] = reading
+        return await asyncio.shield(reading)
+
+    async def _read(self, job_id: str, seq: int) -> Tail | None:
+        try:
+            return await run_in_threadpool(self._find, job_id, seq)
+        finally:
+            forget = self._reading.pop
+            asyncio.get_running_loop().call_later(SHARED_SECONDS, forget, (job_id, seq), None)
+
+    def _find(self, job_id: str, seq: int) -> Tail | None:
+        with self._database.read() as session:
+            return event_store.find_tail(session, job_id, after_seq=seq, limit=AT_ONCE)
+
+
+async def follow(
+    feed: EventFeed,
+    waiter: Waiter,
+    job_id: str,
+    seq: int,
+    *,
+    heartbeat_seconds: float = HEARTBEAT_SECONDS,
+) -> AsyncIterator[bytes]:
+    """Send what happened after `seq` and what happens, until the job has ended.
+
+    A service that ends, or whose database fails, just stops: the listener comes again.
+    """
+    yield RETRY
+    while not waiter.closed:
+        try:
+            tail = await feed.after(job_id, seq)
+        except Unavailable:
+            return
+        if tail is None:
+            yield _end(DELETED)
+            return
+        for event in tail.events:
+            yield _frame(event)
+            seq = event.seq
+        if not tail.is_whole:
+            continue
+        if tail.head.status in ENDED:
+            yield _end(tail.head.status)
+            return
+        while not await waiter.wait_for_event(job_id, seq, seconds=heartbeat_seconds):
+            yield HEARTBEAT
+
+
+async def replay(
+    feed: EventFeed, waiter: Waiter, job_id: str, seq: int, *, speed: float
+) -> AsyncIterator[bytes]:
+    """Send the events of a job that has ended with their pauses, `speed` times as fast."""
+    yield RETRY
+    last: Event | None = None
+    while not waiter.closed:
+        try:
+            tail = await feed.after(job_id, seq)
+        except Unavailable:
+            return
+        if tail is None:
+            yield _end(DELETED)
+            return
+        for event in tail.events:
+            pause = (event.created_at - last.created_at).total_seconds() / speed if last else 0.0
+            async for heartbeat in _paused(waiter, job_id, pause):
+                yield heartbeat
+            if waiter.closed:
+                return
+            yield _frame(event)
+            last, seq = event, event.seq
+        if tail.is_whole:
+            yield _end(tail.head.status)
+            return
+
+
+async def _paused(waiter: Waiter, job_id: str, seconds: float) -> AsyncIterator[bytes]:
+    """Wait, with heartbeats; not longer than the job and the service are there."""
+    while seconds > 0:
+        waited = min(seconds, HEARTBEAT_SECONDS)
+        if await waiter.wait_for(job_id, lambda head: head is None, seconds=waited):
+            return
+        seconds -= waited
+        if seconds > 0:
+            yield HEARTBEAT
+
+
+def _frame(event: Event) -> bytes:
+    return f"id: {event.seq}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
+
+
+def _end(status: str) -> bytes:
+    return f'event: end\ndata: {{"status":"{status}"}}\n\n'.encode()
