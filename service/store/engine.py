@@ -265,13 +265,18 @@ class Database:
             raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             raw.close()
 
-    def free_pages(self) -> None:
-        """Give deleted space back. PostgreSQL does it by itself (autovacuum)."""
+    def free_pages(self, *, beyond: float = 0.0) -> None:
+        """Give deleted space back where it is more than a share of the file.
+
+        PostgreSQL does it by itself (autovacuum).
+        """
         if self.dialect != "sqlite":
             return
         with faults_are_problems(), self.engine.connect() as connection:
             raw: Any = connection.connection.cursor()
             free = _free_page_count(raw)
+            if free <= beyond * raw.execute("PRAGMA page_count").fetchone()[0]:
+                free = 0
             while free > 0:
                 # Every step frees one page, and execute() makes a single step: it sees no columns
                 # and stops. A script runs to its end; slices, so that other writers get between.
