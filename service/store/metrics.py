@@ -80,18 +80,16 @@ def get_metrics(
     """
     if session.get(JobRow, job_id) is None:
         raise JobNotFound
-    numbered = _numbered(job_id, names)
-    if max_points is None:
-        statement: Any = sa.select(numbered).order_by(numbered.c.name, numbered.c.step)
-    else:
-        statement = _thinned(numbered, max(max_points, MIN_POINTS))
+    statement = _whole(job_id, names)
+    if max_points is not None:
+        statement = _thinned(job_id, names, max(max_points, MIN_POINTS))
     points: dict[str, list[Any]] = {}
     for row in session.execute(statement):
         points.setdefault(row.name, []).append(row)
     return Metrics(
         job=job_id,
         series={name: _series(rows) for name, rows in points.items()},
-        downsampled=any(len(rows) < rows[0].total for rows in points.values()),
+        downsampled=any(len(rows) < (rows[0].total or 0) for rows in points.values()),
     )
 
 
@@ -127,10 +125,7 @@ def _of_job(job_id: str, names: Sequence[str] | None) -> sa.ColumnElement[bool]:
     return mine if names is None else sa.and_(mine, MetricRow.name.in_(names))
 
 
-def _numbered(job_id: str, names: Sequence[str] | None) -> sa.Subquery:
-    """Number the points of each series from 0, and say how many there are."""
-    place = sa.func.row_number().over(partition_by=MetricRow.name, order_by=MetricRow.step) - 1
-    total = sa.func.count().over(partition_by=MetricRow.name)
+def _points(total: Any) -> Any:
     columns = (
         MetricRow.name,
         MetricRow.step,
@@ -138,34 +133,73 @@ def _numbered(job_id: str, names: Sequence[str] | None) -> sa.Subquery:
         MetricRow.value,
         MetricRow.nonfinite,
     )
-    numbered = sa.select(*columns, place.label("place"), total.label("total"))
-    return numbered.where(_of_job(job_id, names)).subquery()
+    return sa.select(*columns, total.label("total"))
 
 
-def _thinned(numbered: sa.Subquery, limit: int) -> Any:
-    """Keep of each bucket the smallest and largest point, of the series the first and last."""
-    points = numbered.c
-    buckets = max(1, (limit - 2) // 2)
-    bucket = points.place * buckets // points.total
+def _whole(job_id: str, names: Sequence[str] | None) -> Any:
+    statement = _points(sa.null()).where(_of_job(job_id, names))
+    return statement.order_by(MetricRow.name, MetricRow.step)
+
+
+def _thinned(job_id: str, names: Sequence[str] | None, limit: int) -> Any:
+    """Keep of each bucket of steps the smallest and largest point, of the series first and last.
+
+    A bucket is a range of the primary key: it is looked through in place, nothing is sorted.
+    """
+    series = (
+        sa.select(
+            MetricRow.name,
+            sa.func.count().label("total"),
+            sa.func.min(MetricRow.step).label("first"),
+            sa.func.max(MetricRow.step).label("last"),
+        )
+        .where(_of_job(job_id, names))
+        .group_by(MetricRow.name)
+        .cte("series")
+    )
+    long = series.c.total > limit
+    bucket = _buckets(series, max(1, (limit - 2) // 2), long)
+    kept = sa.union(
+        sa.select(bucket.c.name, _extreme(job_id, bucket, MetricRow.value).label("step")),
+        sa.select(bucket.c.name, _extreme(job_id, bucket, MetricRow.value.desc())),
+        sa.select(series.c.name, series.c.first).where(long),
+        sa.select(series.c.name, series.c.last).where(long),
+    ).cte("kept")
+    mine = MetricRow.job_id == job_id
+    short = _points(series.c.total).join(
+        series, sa.and_(mine, MetricRow.name == series.c.name, sa.not_(long))
+    )
+    thinned = (
+        _points(series.c.total)
+        .join(kept, sa.and_(mine, MetricRow.name == kept.c.name, MetricRow.step == kept.c.step))
+        .join(series, series.c.name == kept.c.name)
+    )
+    return sa.union_all(short, thinned).order_by(sa.text("1, 2"))  # name and step
+
+
+def _buckets(series: sa.CTE, count: int, long: sa.ColumnElement[bool]) -> sa.CTE:
+    """Cut the steps of each long series into equal ranges, from `low` to below `high`."""
+    number = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
+    number = number.union_all(sa.select(number.c.number + 1).where(number.c.number < count - 1))
+    width = series.c.last - series.c.first + 1
+    low = series.c.first + width * number.c.number // count
+    high = series.c.first + width * (number.c.number + 1) // count
+    cut = sa.select(series.c.name, low.label("low"), high.label("high"))
+    return cut.select_from(series.join(number, sa.true())).where(long).cte("buckets")
+
+
+def _extreme(job_id: str, bucket: sa.CTE, order: Any) -> sa.ScalarSelect[int]:
     # NULL comes first on one database and last on the other: say where it goes.
-    not_finite = sa.case((points.value.is_(None), 1), else_=0)
-    within = (points.name, bucket)
-    rising = sa.func.row_number().over(
-        partition_by=within, order_by=(not_finite, points.value, points.step)
+    not_finite = sa.case((MetricRow.value.is_(None), 1), else_=0)
+    return (
+        sa.select(MetricRow.step)
+        .where(MetricRow.job_id == job_id, MetricRow.name == bucket.c.name)
+        .where(MetricRow.step >= bucket.c.low, MetricRow.step < bucket.c.high)
+        .order_by(not_finite, order, MetricRow.step)
+        .limit(1)
+        .correlate(bucket)
+        .scalar_subquery()
     )
-    falling = sa.func.row_number().over(
-        partition_by=within, order_by=(not_finite, points.value.desc(), points.step)
-    )
-    ranked = sa.select(numbered, rising.label("rising"), falling.label("falling")).subquery()
-    row = ranked.c
-    keep = sa.or_(
-        row.total <= limit,
-        row.rising == 1,
-        row.falling == 1,
-        row.place == 0,
-        row.place == row.total - 1,
-    )
-    return sa.select(ranked).where(keep).order_by(row.name, row.step)
 
 
 def _series(rows: Sequence[Any]) -> Series:
