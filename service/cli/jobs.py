@@ -7,6 +7,7 @@ import typer
 
 from service.cli import options, output
 from service.cli.clients import connect
+from service.cli.events import show_events
 from service.cli.options import ListByDefault
 from service.cli.request import job_body
 from service.cli.watch import print_end
@@ -120,6 +121,9 @@ def fork_job(
         output.print_json(job)
     else:
         output.results.print(job.id)
+
+
+app.command("events")(show_events)
 
 
 @app.command("certificate")

@@ -34,6 +34,11 @@ def print_json(answer: BaseModel) -> None:
     results.print(answer.model_dump_json(indent=2), markup=False, soft_wrap=True)
 
 
+def print_json_line(answer: BaseModel) -> None:
+    """Print an answer as JSON on one line, for what comes one after the other."""
+    results.print(answer.model_dump_json(), markup=False, soft_wrap=True)
+
+
 def print_problem(error: TrainyardError) -> None:
     """Say what went wrong, and each wrong field, in red on stderr."""
     messages.print(f"[bold red]Error:[/] [red]{escape(error.detail)}[/]", soft_wrap=True)

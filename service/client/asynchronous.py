@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
@@ -11,12 +11,15 @@ import anyio
 import httpx
 from anyio import to_thread
 
-from service.client import calls, watching, writing
+from service.client import answers, calls, watching, writing
 from service.client.call import Call, Outcome, ResultT, presented
 from service.client.client import DEFAULT_URL
 from service.client.errors import UnavailableError, UnreachableError
+from service.client.listening import AGAIN, Listening
+from service.client.listening import PATIENCE as LISTEN_PATIENCE
 from service.client.retrying import Attempts, RetryPolicy
 from service.client.watching import Following
+from service.domain.events import Event
 from service.domain.jobs import Job
 
 P = ParamSpec("P")
@@ -105,6 +108,7 @@ class AsyncClient:
     get_metrics = _sends(calls.get_metrics)
     get_metrics_csv = _sends(calls.get_metrics_csv)
     list_checkpoints = _sends(calls.list_checkpoints)
+    list_events = _sends(calls.list_events)
     get_certificate = _sends(calls.get_certificate)
 
     list_datasets = _sends(calls.list_datasets)
@@ -150,6 +154,47 @@ class AsyncClient:
                 if following.is_news(job, now=time.monotonic()):
                     yield job
             await self._sleep(following.pause(now=time.monotonic()))
+
+    async def events(
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        speed: float | None = None,
+        patience: float = LISTEN_PATIENCE,
+    ) -> AsyncIterator[Event]:
+        """Yield what happened to a job and what happens, until it has ended.
+
+        Goes on where it was when a connection breaks; a service that is away for less than
+        `patience` seconds is waited for. With `speed`, a job that has ended is played again with
+        its pauses, so many times as fast.
+        """
+        listening = Listening(job_id, after=after, speed=speed, patience=patience)
+        while not listening.over:
+            try:
+                async for event in self._listen(listening):
+                    yield event
+            except httpx.RequestError as error:
+                listening.missed(answers.unanswered(error, self.url), now=time.monotonic())
+            if not listening.over:
+                await self._sleep(AGAIN)
+
+    async def _listen(self, listening: Listening) -> AsyncIterator[Event]:
+        """Yield what one connection says."""
+        async with AsyncExitStack() as opened:
+            request = await self._request_of(listening.call(), ExitStack())
+            response = await self._http.send(request, stream=True)
+            opened.push_async_callback(response.aclose)
+            if response.status_code != httpx.codes.OK.value:
+                await response.aread()
+            if not listening.is_open(response, now=time.monotonic()):
+                return
+            async for line in response.aiter_lines():
+                event = listening.hear(line, now=time.monotonic())
+                if event is not None:
+                    yield event
+                if listening.over:
+                    return
 
     async def wait_for_job(
         self,

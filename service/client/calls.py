@@ -27,6 +27,7 @@ from service.client.inputs import PredictInput, image_bytes, image_type, json_in
 from service.domain.certificates import Certificate
 from service.domain.components import ComponentInfo, ComponentList
 from service.domain.datasets import Dataset, DatasetList, IdxDatasetSpec, TextDatasetSpec
+from service.domain.events import EventList
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
 from service.domain.models import Model, ModelList, ModelVersion
 from service.domain.predictions import PredictResponse
@@ -172,6 +173,15 @@ def list_checkpoints(
     """List the kept checkpoints of a job, newest first."""
     query: Query = {"limit": limit, "after": after}
     return _get(path_of("jobs", job_id, "checkpoints"), CheckpointList, query=query)
+
+
+def list_events(
+    job_id: str, *, limit: int | None = None, after: int | None = None
+) -> Call[EventList]:
+    """List what happened to a job, in order; `after` is the seq of the last event before."""
+    return _get(
+        path_of("jobs", job_id, "events"), EventList, query={"limit": limit, "after": after}
+    )
 
 
 def get_certificate(job_id: str) -> Call[Certificate]:

@@ -8,11 +8,14 @@ from typing import Concatenate, ParamSpec, Self
 
 import httpx
 
-from service.client import calls, watching, writing
+from service.client import answers, calls, watching, writing
 from service.client.call import Call, Outcome, ResultT, presented
 from service.client.errors import UnavailableError, UnreachableError
+from service.client.listening import AGAIN, Listening
+from service.client.listening import PATIENCE as LISTEN_PATIENCE
 from service.client.retrying import Attempts, RetryPolicy
 from service.client.watching import Following
+from service.domain.events import Event
 from service.domain.jobs import Job
 
 P = ParamSpec("P")
@@ -93,6 +96,7 @@ class Client:
     get_metrics = _sends(calls.get_metrics)
     get_metrics_csv = _sends(calls.get_metrics_csv)
     list_checkpoints = _sends(calls.list_checkpoints)
+    list_events = _sends(calls.list_events)
     get_certificate = _sends(calls.get_certificate)
 
     list_datasets = _sends(calls.list_datasets)
@@ -138,6 +142,48 @@ class Client:
                 if following.is_news(job, now=time.monotonic()):
                     yield job
             self._sleep(following.pause(now=time.monotonic()))
+
+    def events(
+        self,
+        job_id: str,
+        *,
+        after: int = 0,
+        speed: float | None = None,
+        patience: float = LISTEN_PATIENCE,
+    ) -> Iterator[Event]:
+        """Yield what happened to a job and what happens, until it has ended.
+
+        Goes on where it was when a connection breaks; a service that is away for less than
+        `patience` seconds is waited for. With `speed`, a job that has ended is played again with
+        its pauses, so many times as fast.
+        """
+        listening = Listening(job_id, after=after, speed=speed, patience=patience)
+        while not listening.over:
+            try:
+                yield from self._listen(listening)
+            except httpx.RequestError as error:
+                listening.missed(answers.unanswered(error, self.url), now=time.monotonic())
+            if not listening.over:
+                self._sleep(AGAIN)
+
+    def _listen(self, listening: Listening) -> Iterator[Event]:
+        """Yield what one connection says."""
+        with ExitStack() as opened:
+            request = writing.request_of(
+                listening.call(), self._http, opened, timeout=self._timeout
+            )
+            response = self._http.send(request, stream=True)
+            opened.callback(response.close)
+            if response.status_code != httpx.codes.OK.value:
+                response.read()
+            if not listening.is_open(response, now=time.monotonic()):
+                return
+            for line in response.iter_lines():
+                event = listening.hear(line, now=time.monotonic())
+                if event is not None:
+                    yield event
+                if listening.over:
+                    return
 
     def wait_for_job(
         self,

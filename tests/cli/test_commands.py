@@ -50,6 +50,24 @@ def test_train_under_an_id_of_ones_own_starts_one_job(trainyard: Trainyard, clie
     client.cancel_job(first.stdout.strip())
 
 
+def test_events_are_shown_replayed_and_written_as_json(
+    trainyard: Trainyard, client: Client
+) -> None:
+    tiny = {"dataset": "eating", "architecture": "rnn", "training": {"max_steps": 3}}
+    job = client.wait_for_job(client.create_job(tiny).id, deadline=LIMIT_SECONDS)
+
+    shown = trainyard("jobs", "events", job.id)
+    followed = trainyard("jobs", "events", job.id, "--follow", "--json")
+    replayed = trainyard("jobs", "events", job.id, "--speed", "1000")
+
+    assert shown.returncode == followed.returncode == replayed.returncode == 0, shown.stderr
+    types = [json.loads(line)["type"] for line in followed.stdout.splitlines()]
+    assert types[:3] == ["queued", "claimed", "started"]
+    assert types[-1] == "succeeded"
+    assert [line.split()[2] for line in shown.stdout.splitlines()] == types
+    assert replayed.stdout == shown.stdout
+
+
 def test_a_plan_stores_nothing(trainyard: Trainyard, client: Client) -> None:
     before = client.list_jobs(limit=1).first_id
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from service.client import AsyncClient, Client
+from service.domain.events import Event
 from service.domain.jobs import Job
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -36,6 +37,12 @@ class Awaited:
             return [job async for job in self._client.follow_job(*arguments, **options)]
 
         return iter(asyncio.run(follow()))
+
+    def events(self, *arguments: Any, **options: Any) -> Iterator[Event]:
+        async def listen() -> list[Event]:
+            return [event async for event in self._client.events(*arguments, **options)]
+
+        return iter(asyncio.run(listen()))
 
 
 class Clients:

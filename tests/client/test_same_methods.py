@@ -26,12 +26,13 @@ def methods(kind: type) -> dict[str, inspect.Signature]:
 
 def test_both_clients_have_the_same_methods_with_the_same_signatures() -> None:
     plain, awaited = methods(Client), methods(AsyncClient)
-    follow, awaited_follow = plain.pop("follow_job"), awaited.pop("follow_job")
+    for name in ("follow_job", "events"):
+        iterated, awaited_one = plain.pop(name), awaited.pop(name)
+        assert iterated.parameters == awaited_one.parameters
+        assert get_origin(iterated.return_annotation) is Iterator
+        assert get_origin(awaited_one.return_annotation) is AsyncIterator
 
     assert plain == awaited
-    assert follow.parameters == awaited_follow.parameters
-    assert get_origin(follow.return_annotation) is Iterator
-    assert get_origin(awaited_follow.return_annotation) is AsyncIterator
 
 
 def test_both_clients_are_made_with_the_same_arguments() -> None:
