@@ -1,4 +1,7 @@
-"""Stop anywhere, go on from the checkpoint's bytes: the same weights, bit for bit, and points."""
+"""Told to stop anywhere, go on from the checkpoint's bytes: the same weights and points.
+
+What dies without being told is in `test_killed_anywhere.py`.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -85,18 +88,6 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bits(
     assert (last.step, last.kinds) == (expected.step, expected.kinds)
     assert last.weights == expected.weights
     assert last.state == expected.state
-
-
-def test_a_run_killed_after_any_checkpoint_repeats_what_followed_it(
-    uninterrupted: tuple[JobSpec, Data, MemoryRecorder],
-) -> None:
-    spec, data, whole = uninterrupted
-    for index, draft in enumerate(whole.drafts):
-        _, resumed, _ = run(spec, data, resume=draft)
-
-        assert resumed.drafts == whole.drafts[index + 1 :]
-        before = whole.exact_points(until=draft.step)
-        assert before + resumed.exact_points() == whole.exact_points()
 
 
 def test_the_same_run_writes_the_same_bytes(

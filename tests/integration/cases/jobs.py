@@ -57,6 +57,7 @@ WRONG_TRAINING: dict[str, list[Any]] = {
     "precision": [None, 32],
     "gradient_clip": [0, -1, "1", []],
     "max_seconds": [-1, "1", {}],
+    "exact": [None, True, "perhaps"],
     "early_stopping": [True, "val_loss"],
     "checkpoint": [None, 3],
 }
