@@ -2,15 +2,21 @@
 
 import csv
 import io
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
 
 from service.api.parts import DatabaseOf, JobIdPath
 from service.api.problems import problem_responses
 from service.domain.jobs import Metrics
 from service.domain.text import ShortText
 from service.store import metrics as metric_store
+from service.store.deadline import begin_within
+from service.store.engine import Database
+from service.store.metrics import CsvRow
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 CSV = "text/csv"
@@ -35,19 +41,38 @@ def get_metrics(
     accept: Annotated[str, Header(description="`text/csv` for name,step,epoch,value.")] = "*/*",
 ) -> Response:
     """Read the series of a job while it trains or later; CSV has every point."""
+    vary = {"Vary": "Accept"}
+    if CSV in accept:
+        return StreamingResponse(_as_csv(database, job_id, name), media_type=CSV, headers=vary)
     with database.read() as session:
-        if CSV in accept:
-            rows = list(metric_store.iter_csv_rows(session, job_id, name))
-            return Response(_as_csv(rows), media_type=CSV, headers={"Vary": "Accept"})
         metrics = metric_store.get_metrics(session, job_id, names=name, max_points=max_points)
     content = metrics.model_dump_json()
-    return Response(content, media_type="application/json", headers={"Vary": "Accept"})
+    return Response(content, media_type="application/json", headers=vary)
 
 
-def _as_csv(rows: list[metric_store.CsvRow]) -> str:
-    """Write RFC 4180; `repr` of a float is the shortest text that reads back as the same number."""
+def _as_csv(database: Database, job_id: str, names: Sequence[str] | None) -> Iterator[str]:
+    """Write RFC 4180, part by part: between two of them neither thread nor connection is held.
+
+    The first part is read at once: a job that is not there is a problem, no broken table.
+    """
+
+    def read(after: CsvRow | None) -> list[CsvRow]:
+        if after is not None:
+            begin_within(inf)  # it has begun in time, and may take as long as its reader does
+        with database.read() as session:
+            return metric_store.csv_page(session, job_id, names, after=after)
+
+    def parts(rows: list[CsvRow]) -> Iterator[str]:
+        yield _lines([CsvRow._fields])
+        while rows:
+            # `repr` of a float is the shortest text that reads back as the same number.
+            yield _lines((row.name, row.step, row.epoch, repr(row.value)) for row in rows)
+            rows = read(rows[-1])
+
+    return parts(read(None))
+
+
+def _lines(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(metric_store.CsvRow._fields)
-    writer.writerows((row.name, row.step, row.epoch, repr(row.value)) for row in rows)
+    csv.writer(text).writerows(rows)
     return text.getvalue()

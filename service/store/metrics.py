@@ -1,7 +1,7 @@
 """Metrics: series of points per job, written under the lease, read whole or thinned out."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, cast
 
@@ -17,6 +17,8 @@ from service.store.tables import JobRow, MetricRow
 
 MIN_POINTS = 4
 """First, last, smallest and largest."""
+CSV_ROWS = 10_000
+"""Of so many points a table is written at a time."""
 
 NonfiniteName = Literal["nan", "inf", "-inf"]
 
@@ -93,19 +95,30 @@ def get_metrics(
     )
 
 
-def iter_csv_rows(
-    session: Session, job_id: str, names: Sequence[str] | None = None
-) -> Iterator[CsvRow]:
-    """Iterate over all points by name and step, without holding them all. Raises JobNotFound."""
-    if session.get(JobRow, job_id) is None:
+def csv_page(
+    session: Session,
+    job_id: str,
+    names: Sequence[str] | None = None,
+    *,
+    after: CsvRow | None = None,
+) -> list[CsvRow]:
+    """Read some points by name and step, those after a point; none are left when it is empty.
+
+    Raises JobNotFound; a job that is deleted between two pages has no more points.
+    """
+    if after is None and session.get(JobRow, job_id) is None:
         raise JobNotFound
-    statement = sa.select(
-        MetricRow.name, MetricRow.step, MetricRow.epoch, MetricRow.value, MetricRow.nonfinite
-    ).where(_of_job(job_id, names))
-    ordered = statement.order_by(MetricRow.name, MetricRow.step)
-    for row in session.execute(ordered.execution_options(yield_per=1000)):
-        value = float(row.nonfinite) if row.value is None else row.value
-        yield CsvRow(row.name, row.step, row.epoch, value)
+    statement = _points(sa.null()).where(_of_job(job_id, names))
+    if after is not None:
+        key = sa.tuple_(MetricRow.name, MetricRow.step)
+        statement = statement.where(key > sa.tuple_(after.name, after.step))
+    ordered = statement.order_by(MetricRow.name, MetricRow.step).limit(CSV_ROWS)
+    return [
+        CsvRow(
+            row.name, row.step, row.epoch, float(row.nonfinite) if row.value is None else row.value
+        )
+        for row in session.execute(ordered)
+    ]
 
 
 def _row(job_id: str, point: MetricPoint) -> dict[str, object]:

@@ -48,8 +48,23 @@ def test_what_is_not_finite_is_null_and_named(database: Database) -> None:
         (3, "-inf"),
     ]
     with database.read() as session:
-        rows = list(metrics.iter_csv_rows(session, claim.job_id))
+        rows = metrics.csv_page(session, claim.job_id)
     assert [str(row.value) for row in rows] == ["1.0", "nan", "inf", "-inf"]
+
+
+def test_a_table_is_read_page_by_page(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "CSV_ROWS", 3)
+    claim = a_running_job(database)
+    add(database, claim, [MetricPoint(name, step, 1, 1.0) for name in "ab" for step in range(4)])
+
+    found: list[tuple[str, int]] = []
+    with database.read() as session:
+        page = metrics.csv_page(session, claim.job_id)
+        while page:
+            found += [(row.name, row.step) for row in page]
+            page = metrics.csv_page(session, claim.job_id, after=page[-1])
+
+    assert found == [(name, step) for name in "ab" for step in range(4)]
 
 
 def test_points_past_a_checkpoint_are_deleted_before_training_goes_on(database: Database) -> None:
