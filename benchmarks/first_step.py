@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.measuring import print_table
-from benchmarks.service import trainyard
+from benchmarks.running import trainyard
 from service.client import Client
 
 TEXT = b"I like eating rice\nyou cook bread\nwe buy apples\nthey share soup\n" * 8

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.load import Load, measure
-from benchmarks.service import trainyard
+from benchmarks.running import trainyard
 from benchmarks.serving import JOB, one_image
 from service.client import Client
 from service.training.device import cpu_name

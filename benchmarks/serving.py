@@ -20,7 +20,7 @@ import httpx
 from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 
 from benchmarks.load import Load, Measured, measure
-from benchmarks.service import trainyard
+from benchmarks.running import trainyard
 from service.catalogue import Catalogue
 from service.client import Client
 from service.prediction.engine import Predictor
