@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from service.architectures.activations import ACTIVATIONS, Activation
 from service.architectures.base import Architecture, ArchitectureConfig, Recipe
-from service.architectures.layers import dense_layers
+from service.architectures.layers import BatchNorm2d, dense_layers
 from service.domain.base import Incoming
 from service.domain.components import Component
 from service.domain.problems import invalid_field
@@ -136,7 +136,7 @@ def _convolution(
     if pool != "none":
         layers.append(nn.MaxPool2d(2) if pool == "max" else nn.AvgPool2d(2))
     if config.batch_norm:
-        layers.append(nn.BatchNorm2d(outputs))
+        layers.append(BatchNorm2d(outputs))
     layers.append(ACTIVATIONS[config.activation]())
     return nn.Sequential(*layers)
 

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from service.architectures.cnn import CnnConfig, build
+from service.architectures.layers import BatchNorm2d
 from service.domain.problems import Invalid
 from service.domain.shapes import ImageShape
 
@@ -42,7 +43,7 @@ def test_pooling_comes_before_batch_norm_and_activation() -> None:
 
     kinds = [type(layer) for layer in model.get_submodule("blocks.0.0").children()]
 
-    assert kinds == [nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d, nn.ReLU]
+    assert kinds == [nn.Conv2d, nn.MaxPool2d, BatchNorm2d, nn.ReLU]
 
 
 def test_a_pool_that_leaves_nothing_is_named() -> None:
