@@ -189,9 +189,8 @@ class AsyncClient:
                 await response.aread()
             if not listening.is_open(response, now=time.monotonic()):
                 return
-            async for line in response.aiter_lines():
-                event = listening.hear(line, now=time.monotonic())
-                if event is not None:
+            async for text in response.aiter_text():
+                for event in listening.hear(text):
                     yield event
                 if listening.over:
                     return

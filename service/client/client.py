@@ -178,10 +178,8 @@ class Client:
                 response.read()
             if not listening.is_open(response, now=time.monotonic()):
                 return
-            for line in response.iter_lines():
-                event = listening.hear(line, now=time.monotonic())
-                if event is not None:
-                    yield event
+            for text in response.iter_text():
+                yield from listening.hear(text)
                 if listening.over:
                     return
 

@@ -59,6 +59,7 @@ class Clients:
         url: str = "http://yard",
         api_key: str | None = None,
         retries: int = 2,
+        timeout: float = 30.0,
     ) -> Client:
         """Make a client that is answered by `answer`, or by what is at the URL."""
         transport = None if answer is None else httpx.MockTransport(answer)
@@ -67,11 +68,17 @@ class Clients:
                 url,
                 api_key=api_key,
                 retries=retries,
+                timeout=timeout,
                 transport=transport,
                 sleep=self.pauses.append,
             )
         client = AsyncClient(
-            url, api_key=api_key, retries=retries, transport=transport, sleep=self._note
+            url,
+            api_key=api_key,
+            retries=retries,
+            timeout=timeout,
+            transport=transport,
+            sleep=self._note,
         )
         return cast("Client", Awaited(client))
 

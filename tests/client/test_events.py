@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from service.client.errors import ConflictError, NotFoundError, UnavailableError, UnreachableError
+from service.client.listening import HEARTBEAT_SECONDS, Lines, Listening
 from tests.client.conftest import Clients
 from tests.client.outside import Outside, a_problem
 
@@ -70,6 +71,52 @@ def test_a_replay_says_how_fast(clients: Clients) -> None:
 def test_text_of_any_script_comes_whole(clients: Clients) -> None:
     outside = Outside(a_stream(an_event(1, "warning", message="밥\n🍚"), END))
     assert [event.data["message"] for event in clients(outside).events("job_1")] == ["밥\n🍚"]
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85"])
+def test_only_cr_and_lf_end_a_line(clients: Clients, odd: str) -> None:
+    outside = Outside(a_stream(an_event(1, "warning", message=f"a{odd}b"), END))
+    assert [event.data["message"] for event in clients(outside).events("job_1")] == [f"a{odd}b"]
+
+
+@pytest.mark.parametrize("end_of_line", ["\n", "\r", "\r\n"])
+def test_lines_are_whole_wherever_the_stream_is_cut(end_of_line: str) -> None:
+    said = ": hello\n\ndata: 1\n\ndata:2\ndata: 3\nid: 1\n\n".replace("\n", end_of_line)
+    for place in range(len(said) + 1):
+        lines = Lines()
+        cut = [*lines.cut(said[:place]), *lines.cut(said[place:])]
+        assert cut == [": hello", "", "data: 1", "", "data:2", "data: 3", "id: 1", ""]
+
+
+def test_data_of_several_lines_are_one_event(clients: Clients) -> None:
+    event = json.loads(an_event(1).partition("data: ")[2])
+    lines = "\n".join(f"data: {line}" for line in json.dumps(event, indent=1).splitlines())
+    outside = Outside(a_stream(f"id: 1\n{lines}\n\n", END))
+    assert [event.seq for event in clients(outside).events("job_1")] == [1]
+
+
+def test_patience_begins_when_the_service_is_missed_not_when_it_fell_silent() -> None:
+    listening = Listening("job_1", after=0, speed=None, patience=10)
+    assert listening.is_open(a_stream(), now=0.0)
+    gone = UnreachableError("gone")
+    listening.missed(gone, now=1000.0)
+    listening.missed(gone, now=1009.0)
+    with pytest.raises(UnreachableError):
+        listening.missed(gone, now=1011.0)
+
+
+def test_who_answers_again_is_waited_for_again() -> None:
+    listening = Listening("job_1", after=0, speed=None, patience=10)
+    gone = UnreachableError("gone")
+    for now in (1000.0, 2000.0, 3000.0):
+        assert listening.is_open(a_stream(), now=0.0)
+        listening.missed(gone, now=now)
+
+
+def test_silence_between_two_heartbeats_is_no_broken_stream(clients: Clients) -> None:
+    outside = Outside(a_stream(END))
+    list(clients(outside, timeout=1).events("job_1"))
+    assert outside.asked.extensions["timeout"]["read"] > HEARTBEAT_SECONDS
 
 
 @pytest.mark.parametrize(
