@@ -19,7 +19,8 @@ from service.store.errors import JobNotFound, UnknownCursor
 from service.store.events import Head
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-LONGEST = 10_000
+FASTEST = 10_000
+LAST_EVENT_ID = "Last-Event-ID"
 STREAM_HEADERS = {
     "Cache-Control": "no-store",
     "Vary": "Accept",
@@ -65,7 +66,7 @@ async def list_events(
         float | None,
         Query(
             gt=0,
-            le=LONGEST,
+            le=FASTEST,
             allow_inf_nan=False,
             description="Of a stream: play a job that has ended again, so many times as fast.",
         ),
@@ -89,11 +90,11 @@ async def list_events(
     seq = after if last_event_id is None else _seq(last_event_id)
     head = await run_in_threadpool(_head, parts, job_id)
     if seq > head.seq:
-        raise UnknownCursor
+        raise UnknownCursor("after" if last_event_id is None else LAST_EVENT_ID)
     if speed is not None and head.status not in ENDED:
         raise ReplayTooEarly(job_id, head.status)
-    if last_event_id is not None and head.status in ENDED and seq == head.seq:
-        return Response(status_code=204, headers=STREAM_HEADERS)  # who comes again stops then
+    if head.status in ENDED and seq == head.seq:
+        return Response(status_code=204, headers=STREAM_HEADERS)  # an EventSource comes no more
     stream = _stream(parts, job_id, seq, speed)
     return StreamingResponse(stream, media_type=streams.MEDIA_TYPE, headers=STREAM_HEADERS)
 
@@ -119,5 +120,5 @@ def _head(parts: Parts, job_id: str) -> Head:
 
 def _seq(last_event_id: str) -> int:
     if not (last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) < 19):
-        raise UnknownCursor
+        raise UnknownCursor(LAST_EVENT_ID)
     return int(last_event_id)

@@ -80,8 +80,8 @@ class UnknownCursor(Malformed):
     code = "unknown_cursor"
     title = "Unknown cursor"
 
-    def __init__(self) -> None:
-        super().__init__("after names nothing in this list. Begin again without it.")
+    def __init__(self, cursor: str = "after") -> None:
+        super().__init__(f"{cursor} names nothing in this list. Begin again without it.")
 
 
 class JobNotFound(NotFound):

@@ -42,5 +42,6 @@ EVENTS_ANSWERED = [
     Case("events after the last", 200, None, **get("/v1/jobs/{cancelled}/events?after=2")),
     Case("more events than a page has", 200, None, **get("/v1/jobs/{succeeded}/events?limit=" + "9" * 30)),
     Case("events for who prefers JSON", 200, None, **get("/v1/jobs/{succeeded}/events"), headers={"Accept": "text/event-stream;q=0.5, application/json"}),
+    Case("a stream after the last event of all", 204, None, **stream("{cancelled}", "?after=2")),
     Case("a stream of which all was seen", 204, None, **stream("{cancelled}", Last_Event_ID="2")),
 ]
