@@ -1,12 +1,13 @@
 """A job's events as a stream (WHATWG HTML, section 9.2): what was, what comes, and the end.
 
-However many listen to a job, what they all need next is read once. A listener has only its place,
-`seq`: a slow one fills no queue, and one that comes again misses nothing.
+However many listen to a job, what they all need next is read and written down once. A listener has
+only its place, `seq`: a slow one fills no queue, and one that comes again misses nothing.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextvars import Context
+from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
 
@@ -29,14 +30,21 @@ HEARTBEAT = b": still here\n\n"
 DELETED = "deleted"
 
 
+class News(NamedTuple):
+    """What happened after some place, and as it is sent: the same bytes to all who are there."""
+
+    tail: Tail
+    frames: bytes
+
+
 class EventFeed:
     """Reads what listeners need, once for all who are at the same place; one per process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._reading: dict[tuple[str, int], asyncio.Task[Tail | None]] = {}
+        self._reading: dict[tuple[str, int], asyncio.Task[News | None]] = {}
 
-    async def after(self, job_id: str, seq: int) -> Tail | None:
+    async def after(self, job_id: str, seq: int) -> News | None:
         """Return what happened after `seq`, at most `AT_ONCE` events; None without the job."""
         place = job_id, seq
         reading = self._reading.get(place)
@@ -46,16 +54,17 @@ class EventFeed:
             self._reading[place] = reading
         return await asyncio.shield(reading)
 
-    async def _read(self, job_id: str, seq: int) -> Tail | None:
+    async def _read(self, job_id: str, seq: int) -> News | None:
         try:
             return await run_in_threadpool(self._find, job_id, seq)
         finally:
             forget = self._reading.pop
             asyncio.get_running_loop().call_later(SHARED_SECONDS, forget, (job_id, seq), None)
 
-    def _find(self, job_id: str, seq: int) -> Tail | None:
+    def _find(self, job_id: str, seq: int) -> News | None:
         with self._database.read() as session:
-            return event_store.find_tail(session, job_id, after_seq=seq, limit=AT_ONCE)
+            tail = event_store.find_tail(session, job_id, after_seq=seq, limit=AT_ONCE)
+        return None if tail is None else News(tail, b"".join(map(_frame, tail.events)))
 
 
 async def follow(
@@ -73,15 +82,16 @@ async def follow(
     yield RETRY
     while not waiter.closed:
         try:
-            tail = await feed.after(job_id, seq)
+            news = await feed.after(job_id, seq)
         except Unavailable:
             return
-        if tail is None:
+        if news is None:
             yield _end(DELETED)
             return
-        for event in tail.events:
-            yield _frame(event)
-            seq = event.seq
+        tail = news.tail
+        if tail.events:
+            yield news.frames
+            seq = tail.events[-1].seq
         if not tail.is_whole:
             continue
         if tail.head.status in ENDED:
@@ -99,12 +109,13 @@ async def replay(
     last: Event | None = None
     while not waiter.closed:
         try:
-            tail = await feed.after(job_id, seq)
+            news = await feed.after(job_id, seq)
         except Unavailable:
             return
-        if tail is None:
+        if news is None:
             yield _end(DELETED)
             return
+        tail = news.tail
         for event in tail.events:
             pause = (event.created_at - last.created_at).total_seconds() / speed if last else 0.0
             async for heartbeat in _paused(waiter, job_id, pause):

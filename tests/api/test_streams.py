@@ -27,9 +27,10 @@ async def heard(stream: AsyncIterator[bytes]) -> list[str]:
     """Collect what is sent; of an event its id and name."""
     names: list[str] = []
     async with asyncio.timeout(DEADLINE):
-        async for frame in stream:
-            fields = dict(line.split(": ", 1) for line in frame.decode().strip().splitlines())
-            names.append(f"{fields.get('id', '-')} {fields.get('event', next(iter(fields)))}")
+        async for piece in stream:
+            for frame in piece.decode().removesuffix("\n\n").split("\n\n"):
+                fields = dict(line.split(": ", 1) for line in frame.splitlines())
+                names.append(f"{fields.get('id', '-')} {fields.get('event', next(iter(fields)))}")
     return names
 
 
@@ -169,7 +170,7 @@ def test_data_are_the_event_as_the_list_has_it(database: Database) -> None:
         stream = follow(EventFeed(database), Waiter(database), job.id, 0)
         return [frame async for frame in stream][1]
 
-    data = asyncio.run(first()).partition(b"data: ")[2]
+    data = asyncio.run(first()).partition(b"data: ")[2].partition(b"\n")[0]
     with database.read() as session:
         page = events.page_of_events(session, job.id)
     assert json.loads(data) == json.loads(page.data[0].model_dump_json())
