@@ -13,7 +13,7 @@ from service.api.parts import JobIdPath, Limit, Parts, PartsOf
 from service.api.problems import problem_responses
 from service.domain.events import EventList
 from service.domain.jobs import ENDED, JobStatus
-from service.domain.problems import Conflict, invalid_field
+from service.domain.problems import Conflict, Malformed
 from service.store import events as event_store
 from service.store.errors import JobNotFound, UnknownCursor
 from service.store.events import Head
@@ -39,6 +39,16 @@ class ReplayTooEarly(Conflict):
             f"{job_id} is {current_status}. Follow it without speed, or replay it after its end.",
             current_status=current_status,
         )
+
+
+class SpeedOfAList(Malformed):
+    """A list has no speed."""
+
+    code = "speed_of_a_list"
+    title = "Only a stream has a speed"
+
+    def __init__(self) -> None:
+        super().__init__(f"speed is for streams: ask with Accept: {streams.MEDIA_TYPE}.")
 
 
 @router.get(
@@ -82,8 +92,7 @@ async def list_events(
     """
     if not prefers(accept, streams.MEDIA_TYPE, over="application/json"):
         if speed is not None:
-            detail = f"is for streams: ask with Accept: {streams.MEDIA_TYPE}"
-            raise invalid_field("/query/speed", detail)
+            raise SpeedOfAList
         page = await run_in_threadpool(_page, parts, job_id, after, limit)
         content = page.model_dump_json()
         return Response(content, media_type="application/json", headers={"Vary": "Accept"})

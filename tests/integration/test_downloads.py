@@ -264,6 +264,7 @@ def test_a_download_from_a_slow_mirror_is_shown_and_can_be_cancelled(yard: Yard)
 def test_a_paused_download_keeps_the_files_that_came_wholly(yard: Yard) -> None:
     job = accept(yard, "paused")
     downloading(yard, job, LABELS)
+    eventually(lambda: yard.mirror.ranges_of(f"/paused/{LABELS}"))  # said first, then asked for
     yard.client.pause_job(job.id)
     until(yard, job, "paused")
     yard.mirror.manners[f"/paused/{LABELS}"] = well
@@ -335,4 +336,4 @@ def test_a_service_that_is_told_to_end_queues_a_job_that_downloads(tmp_path: Pat
         with database.read() as session:
             left = jobs.get_job(session, job.id)
         database.dispose()
-    assert (left.status, left.status_reason) == ("queued", None)
+    assert (left.status, left.status_reason) == ("queued", "no worker is running")

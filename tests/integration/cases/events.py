@@ -21,7 +21,7 @@ EVENTS = [
     Case("events after 30 digits", 422, "invalid_request", "/query/after", **get("/v1/jobs/{succeeded}/events?after=" + "9" * 30)),
     Case("events after one of another job", 400, "unknown_cursor", **get("/v1/jobs/{cancelled}/events?after=9")),
     Case("no event", 422, "invalid_request", "/query/limit", **get("/v1/jobs/{succeeded}/events?limit=0")),
-    Case("a list with a speed", 422, "invalid_request", "/query/speed", **get("/v1/jobs/{succeeded}/events?speed=2")),
+    Case("a list with a speed", 400, "speed_of_a_list", **get("/v1/jobs/{succeeded}/events?speed=2")),
     Case("a stream of nobody", 404, "job_not_found", **stream("job_1")),
     Case("a stream after one of another job", 400, "unknown_cursor", **stream("{cancelled}", "?after=3")),
     Case("Last-Event-ID of another job", 400, "unknown_cursor", **stream("{cancelled}", Last_Event_ID="3")),
