@@ -52,7 +52,7 @@ class EventFeed:
             # It serves all: the deadline of the request that came first is not its own.
             reading = asyncio.create_task(self._read(job_id, seq), context=Context())
             self._reading[place] = reading
-        return await asyncio.shield(reading)
+        return reading.result() if reading.done() else await asyncio.shield(reading)
 
     async def _read(self, job_id: str, seq: int) -> News | None:
         try:

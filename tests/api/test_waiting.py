@@ -2,10 +2,11 @@
 
 import asyncio
 import gc
+from collections import Counter
 
 import pytest
 
-from service.api.waiting import Waiter
+from service.api.waiting import WOKEN_AT_ONCE, Waiter
 from service.store import jobs as job_store
 from service.store.deadline import begin_within
 from service.store.engine import Database
@@ -62,6 +63,28 @@ def test_waiting_outlives_the_time_by_which_its_request_had_to_begin(
     asyncio.run(wait())
     gc.collect()  # a poller that failed is told of when it goes
     assert caplog.text == ""
+
+
+def test_others_get_their_turn_while_many_are_woken(sqlite_database: Database) -> None:
+    job = a_queued_job(sqlite_database)
+    turn = 0
+    woken: Counter[int] = Counter()
+
+    async def wait(waiter: Waiter) -> None:
+        await waiter.wait_for_change(job.id, "queued", seconds=60)
+        woken[turn] += 1
+
+    async def scenario() -> None:
+        nonlocal turn
+        waiter = Waiter(sqlite_database)
+        waiting = [asyncio.create_task(wait(waiter)) for _ in range(200)]
+        await asyncio.to_thread(cancel, sqlite_database, job.id)
+        while sum(woken.values()) < len(waiting):
+            await asyncio.sleep(0)
+            turn += 1
+
+    asyncio.run(asyncio.wait_for(scenario(), timeout=60))
+    assert max(woken.values()) <= WOKEN_AT_ONCE
 
 
 def cancel(database: Database, job_id: str) -> None:
