@@ -22,7 +22,7 @@ from benchmarks.havoc import audit
 from benchmarks.havoc.fleet import Fleet, fleet
 from benchmarks.havoc.harm import Harm
 from benchmarks.havoc.recipes import RECIPES
-from benchmarks.havoc.traffic import Traffic
+from benchmarks.havoc.traffic import AT_ONCE, Traffic
 from benchmarks.postgresql import StoppablePostgresql, stoppable_postgresql
 from service.domain.jobs import ENDED
 from service.store.engine import Database
@@ -52,14 +52,16 @@ def main() -> int:
     return 0 if is_clean(outcome) else 1
 
 
-def run(folder: Path, *, minutes: float, seed: int, database: str) -> Outcome:
+def run(
+    folder: Path, *, minutes: float, seed: int, database: str, at_once: int = AT_ONCE
+) -> Outcome:
     """Do harm for so long, let it settle, look at everything; return the counts."""
     log.info("seed %d on %s", seed, database)
     with (
         _database(folder, database) as (url, postgresql),
         fleet(url, folder, lease_seconds=LEASE_SECONDS) as processes,
     ):
-        traffic = Traffic(processes.url, seed)
+        traffic = Traffic(processes.url, seed, at_once=at_once)
         truths = quiet_runs(traffic)
         harm = Harm(processes, seed=seed, lease_seconds=LEASE_SECONDS, postgresql=postgresql)
         traffic.start()

@@ -15,7 +15,7 @@ from benchmarks.havoc.followers import Follower
 from benchmarks.havoc.recipes import RECIPES
 from service.domain.jobs import ENDED
 
-MAX_UNENDED = 6
+AT_ONCE = 6
 """Jobs in flight at a time: enough to keep two workers busy through every harm."""
 
 TO_UNENDED = {"read": 6, "pause": 3, "resume": 6, "cancel": 1}
@@ -65,11 +65,12 @@ class Ledger:
 class Traffic:
     """A client that goes on whatever happens. It counts what it is answered."""
 
-    def __init__(self, url: str, seed: int) -> None:
+    def __init__(self, url: str, seed: int, *, at_once: int = AT_ONCE) -> None:
         self.ledger = Ledger()
         self._random = Random(seed)  # noqa: S311  chaos shall be repeatable
         self.followers: list[Follower] = []
         self._url = url
+        self._at_once = at_once
         self._http = httpx.Client(base_url=url, timeout=60)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="traffic", daemon=True)
@@ -130,7 +131,7 @@ class Traffic:
     def _run(self) -> None:
         while not self._stop.is_set():
             unended = [each for each in self.ledger.alive() if each.status not in ENDED]
-            if len(unended) < MAX_UNENDED:
+            if len(unended) < self._at_once:
                 recipe = self._random.choice(sorted(RECIPES))
                 priority = self._random.choice([0, 0, 0, -5, 5])
                 self.post(recipe, keyed=self._random.random() < 0.5, priority=priority)

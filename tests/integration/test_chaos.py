@@ -12,7 +12,7 @@ SHORT = {"sqlite": 7, "postgresql": 8}
 
 @pytest.mark.parametrize("database", SHORT)
 def test_harm_for_some_seconds_changes_no_job(database: str, tmp_path: Path) -> None:
-    outcome = chaos.run(tmp_path, minutes=0.25, seed=SHORT[database], database=database)
+    outcome = chaos.run(tmp_path, minutes=0.25, seed=SHORT[database], database=database, at_once=3)
 
     assert chaos.is_clean(outcome), outcome
     assert outcome["harm"], outcome
