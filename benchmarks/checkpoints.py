@@ -1,11 +1,11 @@
 """What a checkpoint costs the training: SQLite and PostgreSQL against `torch.save` and fsync.
 
-A real loop writes its checkpoints to each in turn, under the lease of a real job, and every one
-replaces the one before. `pause` is how long the loop stands still, `CPU` the time of all threads of
-this process in it, `after` what the next steps lose to what goes on behind them: medians. The share
-is that of pause and after in 10 s.
+A real loop writes its checkpoints to a file and to a database in turn, under the lease of a real
+job, and every one replaces the one before. `pause` is how long the loop stands still, and its share
+of 10 s; `CPU` the time of all threads of this process in it; `after` what the next steps lose to
+what goes on behind them, of which the file's line shows the noise. All are medians.
 
-    python -m benchmarks.checkpoints [--rounds 9] [--threads 2]
+    python -m benchmarks.checkpoints [--rounds 9] [--threads 2] [--to SQLite]
 """
 
 # pyright: reportUnknownMemberType=false
@@ -42,6 +42,7 @@ from service.training.device import cpu_name
 from service.training.loop import train
 
 DATASET = "fashion-mnist-mini"
+DATABASES = ("SQLite", "PostgreSQL")
 BASELINE = "torch.save and fsync"
 ONE_EVERY = 10.0  # seconds
 SECONDS_BETWEEN = 1.5  # here, so that it ends
@@ -78,9 +79,9 @@ class Written(NamedTuple):
 class InTurn(Silent):
     """Writes checkpoints to each target in turn, and notes when every step began."""
 
-    def __init__(self, targets: Mapping[str, Write], recorders: Sequence[DatabaseRecorder]) -> None:
+    def __init__(self, targets: Mapping[str, Write], recorder: DatabaseRecorder) -> None:
         super().__init__()
-        self.recorders = recorders
+        self.recorder = recorder
         self.targets = list(targets.items())
         self.began: list[float] = []
         self.peaks: list[int] = []
@@ -88,8 +89,7 @@ class InTurn(Silent):
 
     def started(self, run: RunInfo, preparation: bytes) -> None:
         """Hand it on: before that, no job takes a checkpoint."""
-        for recorder in self.recorders:
-            recorder.started(run, preparation)
+        self.recorder.started(run, preparation)
 
     def command(self) -> None:
         """Look at the clock and at the memory; never stop."""
@@ -179,24 +179,22 @@ def held_job(database: Database, request: Mapping[str, Any]) -> Recording:
 
 
 @contextmanager
-def databases(folder: Path) -> Generator[Mapping[str, Database]]:
-    """Make a database of each kind, opened as the process of a job opens it."""
+def opened(kind: str, folder: Path) -> Generator[Database]:
+    """Make a database of a kind, opened as the process of a job opens it."""
     with ExitStack() as stack:
-        server = stack.enter_context(stoppable_postgresql(durable=True))
-        urls = {"SQLite": f"sqlite:///{folder}/trainyard.db", "PostgreSQL": server.url}
-        opened = {
-            name: Database.open(url, pool_size=2, copies_log=False) for name, url in urls.items()
-        }
-        for database in opened.values():
-            stack.callback(database.dispose)
-            migrate.upgrade(database)
-        yield opened
+        url = f"sqlite:///{folder}/trainyard.db"
+        if kind == "PostgreSQL":
+            url = stack.enter_context(stoppable_postgresql(durable=True)).url
+        database = Database.open(url, pool_size=2, copies_log=False)
+        stack.callback(database.dispose)
+        migrate.upgrade(database)
+        yield database
 
 
 def measure(
-    request: Mapping[str, Any], rounds: int, folder: Path
+    request: Mapping[str, Any], kind: str, rounds: int, folder: Path
 ) -> tuple[Mapping[str, Sequence[Cost]], int]:
-    """Train one case; return the costs by target, and the bytes of a checkpoint."""
+    """Train a case into a file and a database; return the costs, and a checkpoint's bytes."""
     facts, data = built_in(DATASET)
     assert isinstance(data, ImageData)
     # So long an epoch that none ends: validation would be taken for the cost of a checkpoint.
@@ -208,38 +206,30 @@ def measure(
     train(trainable, short, Silent(), device=torch.device("cpu"))
     every = max(6, int(SECONDS_BETWEEN / ((time.perf_counter() - began) / 30)))
     training = {
-        "max_steps": every * 3 * (rounds + WARM_UP) + every // 2,
+        "max_steps": every * 2 * (rounds + WARM_UP) + every // 2,
         "device": "cpu",
         "checkpoint": {"every_steps": every, "keep_periodic": 0},
     }
     spec = resolve(facts, **request, training=training)
     trainable = Catalogue.installed().build(spec, data)
-    with databases(folder) as opened:
-        recordings = {
-            name: held_job(database, {**request, "training": training})
-            for name, database in opened.items()
-        }
-        recorder = InTurn(
-            {BASELINE: to_a_file(folder, trainable)}
-            | {name: each.recorder.checkpoint for name, each in recordings.items()},
-            [each.recorder for each in recordings.values()],
-        )
+    with opened(kind, folder) as database:
+        recording = held_job(database, {**request, "training": training})
+        targets = {BASELINE: to_a_file(folder, trainable), kind: recording.recorder.checkpoint}
+        recorder = InTurn(targets, recording.recorder)
         train(trainable, spec, recorder, device=torch.device("cpu"))
-        return recorder.costs(), recordings["SQLite"].checkpoint_bytes()
+        return recorder.costs(), recording.checkpoint_bytes()
 
 
 def print_rows(case: str, costs: Mapping[str, Sequence[Cost]], size: int) -> None:
     """Print a line per target."""
-    base = [each.pause + each.after for each in costs[BASELINE]]
+    base = [each.pause for each in costs[BASELINE]]
     for name, measured in costs.items():
         pause, cpu, after = (statistics.median(each[i] for each in measured) for i in range(3))
-        whole = [each.pause + each.after for each in measured]
-        ratio = statistics.median(a / b for a, b in zip(whole, base, strict=False))
+        ratio = statistics.median(a.pause / b for a, b in zip(measured, base, strict=False))
         extra = statistics.median(each.extra_bytes for each in measured)
-        share = statistics.median(whole) / ONE_EVERY
         print(
             f"| {case} | {size / 1e6:.1f} | {name} | {1000 * pause:.0f} | {1000 * cpu:.0f} "
-            f"| {1000 * after:.0f} | {size / 1e6 / pause:,.0f} | {share:.2%} "
+            f"| {1000 * after:.0f} | {size / 1e6 / pause:,.0f} | {pause / ONE_EVERY:.2%} "
             f"| {ratio:.2f} | {extra / 2**20:.0f} |",
             flush=True,
         )
@@ -251,18 +241,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--case", choices=CASES, action="append")
+    parser.add_argument("--to", choices=DATABASES, action="append")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print(
         f"{datetime.now(UTC).date()}, {cpu_name()}, {arguments.threads} threads, "
         f"{arguments.rounds} rounds\n\n"
-        "| model | MB | to | pause, ms | CPU, ms | after, ms | MB/s | of 10 s "
+        "| model | checkpoint, MB | to | pause, ms | CPU, ms | after, ms | MB/s | of 10 s "
         f"| ratio to {BASELINE} | extra MiB |\n"
         "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     )
     for case in arguments.case or CASES:
-        with tempfile.TemporaryDirectory() as folder:
-            print_rows(case, *measure(CASES[case], arguments.rounds, Path(folder)))
+        for kind in arguments.to or DATABASES:
+            with tempfile.TemporaryDirectory() as folder:
+                print_rows(case, *measure(CASES[case], kind, arguments.rounds, Path(folder)))
 
 
 if __name__ == "__main__":
