@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
 
+from service.api.turns import Turns
 from service.api.waiting import Waiter
 from service.domain.events import Event
 from service.domain.jobs import ENDED
@@ -24,7 +25,9 @@ HEARTBEAT_SECONDS = 15.0
 SHARED_SECONDS = 0.1
 """So long what was read is good for others who are at the same place."""
 
-AT_ONCE = 500
+PIECE = 500
+"""So many events are read at once."""
+
 RETRY = b"retry: 1000\n\n"
 HEARTBEAT = b": still here\n\n"
 DELETED = "deleted"
@@ -42,17 +45,20 @@ class EventFeed:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._turns = Turns()
         self._reading: dict[tuple[str, int], asyncio.Task[News | None]] = {}
 
     async def after(self, job_id: str, seq: int) -> News | None:
-        """Return what happened after `seq`, at most `AT_ONCE` events; None without the job."""
+        """Return what happened after `seq`, at most `PIECE` events; None without the job."""
         place = job_id, seq
         reading = self._reading.get(place)
         if reading is None:
             # It serves all: the deadline of the request that came first is not its own.
             reading = asyncio.create_task(self._read(job_id, seq), context=Context())
             self._reading[place] = reading
-        return reading.result() if reading.done() else await asyncio.shield(reading)
+        news = reading.result() if reading.done() else await asyncio.shield(reading)
+        await self._turns.take()
+        return news
 
     async def _read(self, job_id: str, seq: int) -> News | None:
         try:
@@ -63,7 +69,7 @@ class EventFeed:
 
     def _find(self, job_id: str, seq: int) -> News | None:
         with self._database.read() as session:
-            tail = event_store.find_tail(session, job_id, after_seq=seq, limit=AT_ONCE)
+            tail = event_store.find_tail(session, job_id, after_seq=seq, limit=PIECE)
         return None if tail is None else News(tail, b"".join(map(_frame, tail.events)))
 
 

@@ -12,15 +12,13 @@ from typing import NamedTuple
 
 from fastapi.concurrency import run_in_threadpool
 
+from service.api.turns import AT_ONCE
 from service.domain.jobs import JobStatus
 from service.store import events as event_store
 from service.store.engine import Database
 from service.store.events import Head
 
 POLL_SECONDS = 0.2
-WOKEN_AT_ONCE = 20
-"""What 500 listeners do with one event takes 27 ms: in one turn of the loop, everybody else's
-request would stand behind them."""
 
 IsNews = Callable[[Head | None], bool]
 """Tells whether the newest of a job is what somebody waits for; None: the job is gone."""
@@ -104,7 +102,7 @@ class Waiter:
                 if waiting.is_news(heads.get(job_id)):
                     waiting.heard.set()
                     woken += 1
-                    if woken % WOKEN_AT_ONCE == 0:
+                    if woken % AT_ONCE == 0:
                         await asyncio.sleep(0)
 
     def _look(self, job_ids: list[str]) -> Mapping[str, Head]:

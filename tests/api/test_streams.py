@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from sqlalchemy import event
 
 from service.api.streams import EventFeed, follow, replay
+from service.api.turns import AT_ONCE
 from service.api.waiting import Waiter
 from service.domain.transitions import JobAction
 from service.store import events
@@ -78,6 +80,27 @@ def test_a_hundred_who_listen_to_one_job_are_read_for_once(sqlite_database: Data
     told = asyncio.run(scenario())
     assert told == [["- retry", "1 queued", "2 cancelled", "- end"]] * 100
     assert len(reads) <= 4
+
+
+def test_others_get_their_turn_while_many_are_told(sqlite_database: Database) -> None:
+    job = a_queued_job(sqlite_database)
+    act(sqlite_database, job.id, "cancel")
+    turn, told = 0, Counter[int]()
+
+    async def listen(feed: EventFeed, waiter: Waiter) -> None:
+        async for piece in follow(feed, waiter, job.id, 0):
+            told[turn] += piece.startswith(b"id: ")
+
+    async def scenario() -> None:
+        nonlocal turn
+        feed, waiter = EventFeed(sqlite_database), Waiter(sqlite_database)
+        listening = [asyncio.create_task(listen(feed, waiter)) for _ in range(200)]
+        while told.total() < len(listening):
+            await asyncio.sleep(0)
+            turn += 1
+
+    asyncio.run(asyncio.wait_for(scenario(), timeout=DEADLINE))
+    assert max(told.values()) <= AT_ONCE
 
 
 def test_a_quiet_stream_beats_and_a_service_that_ends_closes_it(database: Database) -> None:

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from service.api.waiting import WOKEN_AT_ONCE, Waiter
+from service.api.turns import AT_ONCE
+from service.api.waiting import Waiter
 from service.store import jobs as job_store
 from service.store.deadline import begin_within
 from service.store.engine import Database
@@ -84,7 +85,7 @@ def test_others_get_their_turn_while_many_are_woken(sqlite_database: Database) -
             turn += 1
 
     asyncio.run(asyncio.wait_for(scenario(), timeout=60))
-    assert max(woken.values()) <= WOKEN_AT_ONCE
+    assert max(woken.values()) <= AT_ONCE
 
 
 def cancel(database: Database, job_id: str) -> None:
