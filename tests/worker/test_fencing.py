@@ -114,7 +114,7 @@ def test_who_wakes_up_while_another_trains_stops_and_works_on_for_others(
     each_yard: Yard, who: Who
 ) -> None:
     yard = each_yard
-    job = yard.accept(max_steps=4 * STEPS)
+    job = yard.accept(max_steps=2 * STEPS)
     first = yard.start_worker(lease_seconds=LEASE_SECONDS)
     reached = yard.wait_for_checkpoint(job).step
     stopped = Stopped(yard, first, job, who)
@@ -126,7 +126,7 @@ def test_who_wakes_up_while_another_trains_stops_and_works_on_for_others(
     eventually(lambda: stopped.child not in first.pids())
     ended = yard.wait_for(job, "succeeded", "failed")
     second.process.kill()
-    quiet = yard.accept(max_steps=4 * STEPS)
+    quiet = yard.accept(max_steps=2 * STEPS)
     yard.wait_for(quiet, "succeeded", "failed")
 
     assert (ended.status, ended.attempt) == ("succeeded", 2)
