@@ -121,7 +121,8 @@ def _positions(session: Session, job_ids: Sequence[str]) -> dict[str, int]:
     )
     positions: dict[str, int] = {}
     for row in chosen_rows:
-        behind[row.priority] = positions[row.id] = behind[row.priority] + row.steps
+        if row.priority in behind:  # else all of them were claimed between the two statements
+            behind[row.priority] = positions[row.id] = behind[row.priority] + row.steps
     return positions
 
 

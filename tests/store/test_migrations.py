@@ -5,9 +5,9 @@ from concurrent.futures import ProcessPoolExecutor
 
 import sqlalchemy as sa
 
-from service.store import jobs, migrate
+from service.store import events, jobs, migrate
 from service.store.engine import Database
-from service.store.tables import Row
+from service.store.tables import EventRow, Row
 from tests.builders import a_claim, a_draft, a_queued_job, a_recorder, a_trained_job, forkserver
 
 PROCESSES = 8
@@ -60,6 +60,20 @@ def test_a_database_goes_down_and_up_with_rows_in_it(database: Database) -> None
     assert migrate.is_current(database)
     with database.read() as session:
         assert jobs.list_jobs(session, filters=jobs.JobFilters()).data == []
+
+
+def test_events_of_the_first_release_are_read_by_their_names_of_now(database: Database) -> None:
+    job = a_queued_job(database)
+    a_claim(database)
+    migrate.downgrade(database, "0005")
+    with database.begin() as session:
+        assert set(session.scalars(sa.select(EventRow.type))) == {"queued", "running"}
+
+    migrate.upgrade(database)
+
+    with database.read() as session:
+        listed = events.page_of_events(session, job.id).data
+    assert [event.type for event in listed] == ["queued", "claimed"]
 
 
 def test_upgrading_again_changes_nothing(database: Database) -> None:
