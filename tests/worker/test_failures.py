@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from service.store import metrics
 from service.store.errors import DatasetNotFound, NothingToServe, StorageFull
 from service.training.failures import DeviceNotAvailable
 from service.worker.failures import job_error
@@ -64,6 +65,10 @@ def test_failures_reach_the_job(yard: Yard) -> None:
     assert exploded.error is not None
     assert exploded.error.code == "loss_not_finite"
     assert exploded.error.hint is not None
+    with yard.database.read() as session:
+        series = metrics.get_metrics(session, exploded.id, names=None, max_points=None).series
+    assert series["train_loss"].nonfinite or series["gradient_norm"].value
+    assert exploded.progress.step > 0
     assert crashed.error is not None
     assert crashed.error.code == "training_crashed"
     assert "Traceback" in worker.log.read_text(encoding="utf-8")

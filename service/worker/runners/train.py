@@ -23,6 +23,7 @@ from service.store.leases import held_job
 from service.store.needs import require
 from service.store.recorder import DatabaseRecorder
 from service.training import device as devices
+from service.training.failures import TrainingFailed
 from service.training.loop import train
 from service.training.start import NotExact, Saved
 from service.worker import downloads
@@ -70,6 +71,9 @@ def run(attempt: Run) -> None:
     except NotExact as reason:
         _leave_to_another(attempt, reason)
         return
+    except TrainingFailed:
+        recorder.flush()  # with the very number that ended it
+        raise
     recorder.flush()
     if outcome.how != "finished":
         _give_back(attempt, outcome.how)
