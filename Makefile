@@ -1,6 +1,7 @@
 # Trainyard: everything starts here. `make demo` and `make test` work on a machine with Python and make.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
+AT_ONCE ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -23,10 +24,11 @@ up: $(INSTALLED)
 	$(BIN)/trainyard up
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not slow"
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -m slow
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

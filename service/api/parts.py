@@ -10,7 +10,7 @@ from service.api.readiness import Probe
 from service.api.streams import EventFeed
 from service.api.waiting import Waiter
 from service.catalogue import Catalogue
-from service.domain.text import ShortText
+from service.domain.text import ClientId, ShortText
 from service.prediction.engine import Predictor
 from service.settings import Settings
 from service.store.engine import Database
@@ -52,7 +52,7 @@ DatabaseOf = Annotated[Database, Depends(_database)]
 
 JobIdPath = Annotated[ShortText, Path(description="The job's id.", examples=["job_0198c0de"])]
 ClientIdPath = Annotated[
-    ShortText, Path(min_length=1, description="Your own id for the job.", examples=["night-1"])
+    ClientId, Path(description="Your own id for the job.", examples=["night-1"])
 ]
 DatasetPath = Annotated[ShortText, Path(description="The dataset's name.", examples=["eating"])]
 ModelPath = Annotated[

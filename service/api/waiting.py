@@ -1,7 +1,8 @@
 """Waiting for jobs (`Prefer: wait`, event streams): many wait, one poller looks for all of them.
 
-Who waits holds neither a thread nor a connection. PostgreSQL could tell of news by NOTIFY, but then
-commits of all jobs stand in one line (measured: benchmarks/README.md); one look costs less.
+Who waits holds neither a thread nor a connection. PostgreSQL could tell of news by NOTIFY: that
+wins at most the time between two looks, and commits of all jobs stand in one line for it (measured:
+benchmarks/README.md).
 """
 
 import asyncio

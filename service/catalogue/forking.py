@@ -106,6 +106,8 @@ def fork(
         drops=drops,
     )
     _check_length(installed, spec, facts, parent=parent, step=begun.step)
+    if here and spec.training.exact == "required":
+        _check_exact(spec, parent)
     return spec.model_copy(update={"continues_from": begun})
 
 
@@ -127,6 +129,17 @@ def _check_length(
         detail = f"is reached: the checkpoint is at step {step}, and an epoch has {steps_per_epoch}"
         more = f"give at least {step // steps_per_epoch + 1}"
         raise invalid_field("/patch/training/epochs", f"{detail}; {more}")
+
+
+def _check_exact(spec: JobSpec, parent: Job) -> None:
+    """Raise Invalid for a fork that must go on with the same bits where other bits come out."""
+    training, before = spec.training, parent.spec.training
+    then = "auto" if parent.run is None else parent.run.device.partition(":")[0]
+    detail = "and training.exact is required; leave it as it was, or set exact to preferred"
+    if training.device not in {"auto", before.device, then}:
+        raise invalid_field("/patch/training/device", f"was {then}, {detail}")
+    if training.precision != before.precision:
+        raise invalid_field("/patch/training/precision", f"was {before.precision}, {detail}")
 
 
 def _drops(

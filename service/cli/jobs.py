@@ -145,7 +145,8 @@ def show_certificate(
         machine = ", ".join(f"{name} {value}" for name, value in stretch.environment.items())
         how = "exactly" if stretch.exact else "not exactly"
         output.results.print(f"from step {stretch.step} {how}, on {machine}")
-    output.results.print(certificate.sha256)
+    gaps = "no certificate: an earlier version trained this job, and told of no hashes"
+    output.results.print(certificate.sha256 or gaps)
 
 
 @app.command("delete")

@@ -65,6 +65,10 @@ class Call(Generic[ResultT]):
 
 def path_of(*parts: str) -> str:
     """Join parts below /v1; whatever a name holds stays one part of the path."""
+    for part in parts:
+        if part in {"", ".", ".."}:  # the path would lead elsewhere (RFC 3986, section 5.2.4)
+            message = f"A name or id in the call is {part!r}, which no request can name."
+            raise InvalidError(message)
     try:
         return "/v1/" + "/".join(quote(part, safe="@") for part in parts)
     except UnicodeEncodeError as error:  # half of a surrogate pair

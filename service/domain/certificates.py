@@ -31,7 +31,7 @@ class Link(Outgoing):
     weights_sha256: str
     state_sha256: str
     scheduled: bool
-    link: str | None = Field(description="Null where it is not scheduled.")
+    link: str | None = Field(description="Null where it is not scheduled, and behind a gap.")
 
 
 class Stretch(Outgoing):
@@ -54,16 +54,22 @@ class Certificate(Outgoing):
     starts_from: dict[str, JsonValue] | None = Field(
         description="Of a fork or of given weights: the bytes it began with; also in `fixed`."
     )
-    exact: bool = Field(description="Whether every stretch went on with the same bits.")
+    complete: bool = Field(
+        default=True,
+        description="False of a job that trained before checkpoints were told with their hashes.",
+    )
+    exact: bool | None = Field(
+        description="Whether every stretch went on with the same bits; null if not all are known."
+    )
     environments: list[Stretch]
     first_link: str
     links: int = Field(description="Scheduled checkpoints so far.")
     chain: list[Link] = Field(description=f"In the order of steps; the last {SHOWN:,} of them.")
-    sha256: str = Field(description="The last link.")
+    sha256: str | None = Field(description="The last link; null of a chain with gaps.")
 
 
 class Taken(NamedTuple):
-    """A checkpoint that was taken, as its event tells."""
+    """A checkpoint that was taken, as its event tells. Earlier versions told of no hashes."""
 
     step: int
     epoch: int
@@ -73,22 +79,28 @@ class Taken(NamedTuple):
 
 
 def certify(
-    job_id: str, spec: JobSpec, stretches: list[Stretch], taken: Iterable[Taken]
+    job_id: str, spec: JobSpec, stretches: list[Stretch], taken: Iterable[Taken | None]
 ) -> Certificate:
-    """Make a job's certificate of its checkpoints, in the order in which they were taken."""
+    """Make a job's certificate of its checkpoints, in the order in which they were taken.
+
+    None is one of which nothing is known: the chain has a gap there, and proves nothing.
+    """
     fixed = _fixed(spec)
     first = sha256(canonical(fixed)).hexdigest()
-    links, chain = _chain(first, taken)
+    links, chain, complete = _chain(first, taken)
+    exact = all(stretch.exact for stretch in stretches)
+    last = next((each.link for each in reversed(chain) if each.link), first)
     return Certificate(
         job=job_id,
         fixed=fixed,
         starts_from=_starts_from(spec),
-        exact=all(stretch.exact for stretch in stretches),
+        complete=complete,
+        exact=exact if complete or not exact else None,
         environments=stretches,
         first_link=first,
         links=links,
         chain=chain,
-        sha256=next((each.link for each in reversed(chain) if each.link), first),
+        sha256=last if complete else None,
     )
 
 
@@ -127,21 +139,28 @@ def _starts_from(spec: JobSpec) -> dict[str, JsonValue] | None:
     return spec.beginning.model_dump(mode="json", exclude=_NOT_OF_BYTES)
 
 
-def _chain(first: str, taken: Iterable[Taken]) -> tuple[int, list[Link]]:
-    """Link the checkpoints; what a later attempt computed again replaces what it had before."""
+def _chain(first: str, taken: Iterable[Taken | None]) -> tuple[int, list[Link], bool]:
+    """Link the checkpoints; what a later attempt computed again replaces what it had before.
+
+    Returns the number of links, the last checkpoints, and whether there is no gap.
+    """
     links = 0
     chain: deque[Link] = deque(maxlen=SHOWN)
     before: Taken | None = None
+    complete = True
     for each in taken:
+        if each is None:
+            complete = False
+            continue
         if before is not None and each._replace(scheduled=before.scheduled) == before:
             continue  # another kind of the same, or an order right after it
         while chain and chain[-1].step >= each.step:
-            links -= chain.pop().scheduled
+            links -= chain.pop().link is not None
         link = None
-        if each.scheduled:
+        if each.scheduled and complete:
             last = next((known.link for known in reversed(chain) if known.link), first)
             link = sha256(f"{last}{each.step}{each.state_sha256}".encode()).hexdigest()
             links += 1
         chain.append(Link(**each._asdict(), link=link))
         before = each
-    return links, list(chain)
+    return links, list(chain), complete

@@ -14,6 +14,8 @@
 | `died` | the job's process ended without ending the job | `code`, `message`, `deaths` |
 | `reclaimed` | its worker's lease expired; it is queued again | `reason` |
 | `succeeded`, `failed` | the end | the result in short; `code`, `message`, `hint` |
+
+Warnings have the codes `resume_not_exact`, `state_dropped`, `initialized_from`, `patience_renewed`.
 """
 
 from typing import Literal

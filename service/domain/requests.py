@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, JsonValue, Strict, model_validator
 
 from service.domain.base import Incoming
 from service.domain.components import Component
-from service.domain.text import Name, ShortText
+from service.domain.text import ClientId, Name, ShortText
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["float32"]
@@ -95,7 +95,7 @@ class JobRequest(Incoming):
         examples=["eating@3"],
     )
     priority: int = Field(default=0, ge=-100, le=100, description="Higher is claimed first.")
-    client_id: ShortText | None = Field(default=None, description="Your own id for this job.")
+    client_id: ClientId | None = Field(default=None, description="Your own id for this job.")
     metadata: Annotated[dict[ShortText, ShortText], Field(max_length=64)] = {}
 
 

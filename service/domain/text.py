@@ -39,6 +39,14 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_client_id(client_id: str) -> str:
+    """Return an id that a client gave. Raises ValueError for one that is lost in a path."""
+    if client_id in {".", ".."}:  # RFC 3986, section 5.2.4: every client takes them out of a path
+        message = "cannot be '.' or '..': no request can name it then; choose another"
+        raise ValueError(message)
+    return client_id
+
+
 _NO_NUL = Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})
 _IS_NAME = Field(  # the rule of `check_name`, in the regular expressions of JSON Schema (ECMA-262)
     examples=["eating"],
@@ -53,6 +61,15 @@ Text = Annotated[str, _NO_NUL, AfterValidator(clean)]
 
 ShortText = Annotated[str, StringConstraints(max_length=512), _NO_NUL, AfterValidator(clean)]
 """A `Text` of at most 512 characters: labels, identifiers of the client, metadata."""
+
+ClientId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=512),
+    Field(json_schema_extra={"pattern": r"^(?!\.{1,2}$)[^\u0000]*$"}),
+    AfterValidator(clean),
+    AfterValidator(check_client_id),
+]
+"""What a client calls its own job: a `ShortText` that can stand in a path."""
 
 Name = Annotated[str, _IS_NAME, AfterValidator(clean), AfterValidator(check_name)]
 """What a model or a dataset is called."""

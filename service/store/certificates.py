@@ -36,13 +36,13 @@ def _stretches(session: Session, job_id: str) -> list[Stretch]:
     return found
 
 
-def _taken(session: Session, job_id: str) -> Iterator[Taken]:
+def _taken(session: Session, job_id: str) -> Iterator[Taken | None]:
     rows = session.execute(
         _events(job_id, "checkpoint"), execution_options={"yield_per": ROWS_AT_ONCE}
     )
     for row in rows:
-        if "state_sha256" in row.data:  # earlier versions wrote less
-            yield Taken(**{name: row.data[name] for name in Taken._fields})
+        told = "state_sha256" in row.data  # earlier versions wrote less
+        yield Taken(**{name: row.data[name] for name in Taken._fields}) if told else None
 
 
 def _events(job_id: str, *types: str) -> sa.Select[str, Json]:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from service.domain.jobs import Job, NewJob, Progress
+from service.domain.jobs import Job, JobSpec, NewJob, Progress
 from service.store import events
 from service.store.actions import apply_action
 from service.store.engine import upsert
@@ -64,13 +64,6 @@ def enqueue(session: Session, new: NewJob, *, now: datetime) -> Job:
 def _first_values(new: NewJob, now: datetime) -> dict[str, object]:
     spec = new.spec
     training = spec.training
-    begun = spec.continues_from
-    progress = Progress(
-        epoch=begun.epoch if begun else 0,
-        epochs=training.epochs,
-        step=begun.step if begun else 0,
-        steps=training.max_steps,
-    )
     return {
         "kind": new.kind,
         "client_id": new.client_id,
@@ -89,7 +82,21 @@ def _first_values(new: NewJob, now: datetime) -> dict[str, object]:
         "reclaims": 0,
         "event_seq": 0,
         "trained_seconds": 0.0,
-        "progress": progress.model_dump(mode="json"),
+        "progress": _first_progress(spec).model_dump(mode="json"),
         "created_at": now,
         "updated_at": now,
     }
+
+
+def _first_progress(spec: JobSpec) -> Progress:
+    """Say where the job begins; a fork does where its checkpoint is."""
+    training, begun = spec.training, spec.continues_from
+    step, epoch = (begun.step, begun.epoch) if begun else (0, 0)
+    done, whole = (epoch, training.epochs) if training.epochs else (step, training.max_steps)
+    return Progress(
+        epoch=epoch,
+        epochs=training.epochs,
+        step=step,
+        steps=training.max_steps,
+        percent=min(100.0, 100 * done / whole) if whole else 0.0,
+    )

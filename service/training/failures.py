@@ -47,3 +47,17 @@ class DeviceNotAvailable(TrainingFailed):
                 hint="Set training.device to 'auto' or 'cpu', or start a worker that has it.",
             )
         )
+
+
+class CannotBeExact(TrainingFailed):
+    """A fork must go on with the same bits, and its own options rule that out."""
+
+    def __init__(self, differs: str) -> None:
+        super().__init__(
+            JobError(
+                code="cannot_be_exact",
+                message=f"The fork must go on exactly, but {differs}.",
+                hint="Fork with training.exact 'preferred', or leave device and precision as they "
+                "were.",
+            )
+        )

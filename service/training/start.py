@@ -57,10 +57,11 @@ def begin(
     Raises NotExact where the spec requires exactness.
     """
     before = None if resume is None else resume.environment()
+    goes_on = resume is not None and (resume.keeps is None or "position" in resume.keeps)
     devices.make_deterministic(device)
     memory_format = devices.choose_memory_format(trainable.model, device, before=before)
     environment = devices.environment(device, spec.training.precision, memory_format)
-    differs = [] if before is None else differences(before, environment)
+    differs = differences(before, environment) if before and goes_on else []
     if before is not None and differs and spec.training.exact == "required":
         raise NotExact(before, in_words(differs))
     devices.place(trainable.model, device, memory_format)
@@ -73,7 +74,7 @@ def begin(
         cursor=Cursor(),
     )
     torch.manual_seed(stream_seed(spec.training.seed, "training"))
-    _go_on(state, resume)
+    _go_on(state, resume, spec, recorder)
     info = devices.run_info(device, spec.training.precision, state.model, environment)
     info = info.model_copy(update={"baseline": trainable.baseline})
     started: dict[str, JsonValue] = {
@@ -96,10 +97,16 @@ def begin(
     return state
 
 
-def _go_on(state: TrainingState, resume: Saved | None) -> None:
+def _go_on(state: TrainingState, resume: Saved | None, spec: JobSpec, recorder: Recorder) -> None:
     if resume is None:
         return
     if resume.keeps is None:
         restore(state, resume.weights, resume.state)
-    else:
-        restore_kept(state, resume.state, resume.keeps)
+        return
+    restore_kept(state, resume.state, resume.keeps)
+    stopping, waited = spec.training.early_stopping, state.cursor.epochs_without_improvement
+    if stopping is not None and waited >= stopping.patience:
+        # Who forks a job that was stopped wants it to go on: it would end before its first step.
+        state.cursor.epochs_without_improvement = 0
+        message = f"After {waited} epochs without improvement, early stopping counts from 0 again."
+        recorder.event("warning", {"code": "patience_renewed", "message": message})

@@ -102,6 +102,15 @@ def test_the_id_in_the_body_must_be_the_one_of_the_path(asking: Asking) -> None:
     assert refused.json()["errors"][0]["pointer"] == "/client_id"
 
 
+@pytest.mark.parametrize("client_id", [".", "..", ""])
+def test_an_id_that_no_path_can_hold_is_refused_before_it_is_lost(
+    asking: Asking, client_id: str
+) -> None:
+    refused = asking.request("POST", "/v1/jobs", json={**JOB, "client_id": client_id})
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/client_id")
+
+
 @pytest.mark.parametrize("client_id", ["밥/먹기 1", "a?b#c", "metrics", "x" * 512, "a/", ":%2F"])
 def test_an_id_is_any_text(asking: Asking, client_id: str) -> None:
     made = put(asking, client_id)

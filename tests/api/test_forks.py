@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from service.catalogue import Catalogue
 from service.domain.jobs import Job
 from service.store import events
 from service.store.engine import Database
+from service.store.tables import JobRow
 from tests.api.workshop import RNN, Workshop
 
 
@@ -37,10 +39,14 @@ def last(workshop: Workshop, job: Job) -> tuple[int, str, str]:
     return newest["step"], newest["weights_sha256"], newest["state_sha256"]
 
 
-def dropped(workshop: Workshop, job: Job) -> dict[str, Any] | None:
+def warned(workshop: Workshop, job: Job) -> list[Any]:
     with workshop.database.read() as session:
         seen = events.list_events(session, job.id)
-    told: list[Any] = [each.data for each in seen if each.type == "warning"]
+    return [each.data for each in seen if each.type == "warning"]
+
+
+def dropped(workshop: Workshop, job: Job) -> dict[str, Any] | None:
+    told = warned(workshop, job)
     return next((data for data in told if data["code"] == "state_dropped"), None)
 
 
@@ -198,6 +204,67 @@ def test_early_stopping_is_remembered_while_its_metric_is_the_same(quick: Worksh
     assert "early_stopping" in same.spec.continues_from.keeps
     assert other.spec.continues_from is not None
     assert other.spec.continues_from.drops == {"early_stopping": "the metric is another"}
+
+
+def test_the_fork_of_a_job_that_was_stopped_early_trains_on(quick: Workshop) -> None:
+    stopping = {"metric": "val_loss", "patience": 2}
+    stopped = quick.a_trained_job(
+        optimizer={"type": "sgd", "lr": 1e-9}, training={"epochs": 9, "early_stopping": stopping}
+    )
+    assert (stopped.status_reason, stopped.progress.epoch) == ("early_stopping", 3)
+
+    forked = fork(quick, stopped)
+    ended = quick.train()
+
+    assert ended.progress.epoch == 5
+    assert [each["code"] for each in warned(quick, forked)] == ["patience_renewed"]
+
+
+def test_a_fork_waits_where_its_checkpoint_is(quick: Workshop) -> None:
+    job = quick.a_trained_job()
+
+    epochs = fork(quick, job, training={"epochs": 8}).progress
+    steps = fork(quick, job, training={"max_steps": 80}).progress
+
+    assert (epochs.epoch, epochs.percent) == (2, 25.0)
+    assert (steps.step, steps.percent) == (8, 10.0)
+
+
+def test_a_fork_that_must_be_exact_cannot_choose_other_bits(quick: Workshop) -> None:
+    job = quick.a_trained_job(training={"exact": "required"})
+    more = {"epochs": 3}
+
+    device = refused(quick, job, patch={"training": {**more, "device": "cuda"}})
+    precision = refused(quick, job, patch={"training": {**more, "precision": "bfloat16"}})
+    fork(quick, job, training={**more, "device": "cpu"})
+    assert quick.train().status == "succeeded"
+    fork(quick, job, training={**more, "precision": "bfloat16", "seed": 6})  # at step 0 again
+    begun_again = quick.train()
+
+    assert "was cpu" in device["/patch/training/device"]
+    assert "was float32" in precision["/patch/training/precision"]
+    assert (begun_again.status, warned(quick, begun_again)[0]["code"]) == (
+        "succeeded",
+        "state_dropped",
+    )
+
+
+def test_who_fits_and_still_cannot_go_on_exactly_says_so(quick: Workshop) -> None:
+    """Given back to the queue, it would take the job again at once, for ever."""
+    job = quick.a_job(training={"exact": "required"}, every_steps=3)
+    assert quick.train(after_steps=4).status == "paused"
+    quick.post(f"/v1/jobs/{job.id}/resume")
+    training = {**job.spec.training.model_dump(mode="json"), "precision": "bfloat16"}
+    with quick.database.begin() as session:
+        spec = {**job.spec.model_dump(mode="json"), "training": training}
+        session.execute(sa.update(JobRow).values(spec=spec))
+
+    failed = quick.train()
+
+    assert failed.status == "failed"
+    assert failed.error is not None
+    assert failed.error.code == "cannot_be_exact"
+    assert "precision was float32 and is bfloat16" in failed.error.message
 
 
 def test_one_length_replaces_the_other(quick: Workshop) -> None:

@@ -173,7 +173,7 @@ def test_what_json_cannot_carry_is_refused_before_it_is_sent(
     assert outside.requests == []
 
 
-@pytest.mark.parametrize("job_id", ["\ud800", "x" * 100_000])
+@pytest.mark.parametrize("job_id", ["\ud800", "x" * 100_000, "", ".", ".."])
 def test_an_id_that_no_address_can_carry_is_refused_before_it_is_sent(
     clients: Clients, job_id: str
 ) -> None:

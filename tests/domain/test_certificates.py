@@ -40,7 +40,7 @@ def taken(step: int, state: str = "", *, scheduled: bool = True) -> Taken:
     return Taken(step, 1, "w" * 64, state or f"state {step}", scheduled)
 
 
-def certificate(*checkpoints: Taken, spec: JobSpec = SPEC) -> Certificate:
+def certificate(*checkpoints: Taken | None, spec: JobSpec = SPEC) -> Certificate:
     return certify("job_1", spec, [], checkpoints)
 
 
@@ -93,6 +93,13 @@ def test_what_was_computed_again_replaces_what_was_before() -> None:
     again = certificate(taken(2), taken(4, "lost"), taken(6, "lost"), taken(4), taken(6))
 
     assert again == certificate(taken(2), taken(4), taken(6))
+
+
+def test_a_chain_with_a_gap_proves_nothing() -> None:
+    gap = certificate(taken(2), None, taken(6))
+
+    assert (gap.complete, gap.exact, gap.sha256) == (False, None, None)
+    assert (gap.links, [each.link is None for each in gap.chain]) == (1, [False, True])
 
 
 def test_another_state_gives_another_certificate() -> None:

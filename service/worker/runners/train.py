@@ -10,7 +10,7 @@ import torch
 
 from service.catalogue import Trainable
 from service.datasets import registry
-from service.domain.environments import needs
+from service.domain.environments import needs, offers_threads
 from service.domain.jobs import JobStatus
 from service.domain.ports import Command
 from service.store import checkpoints as checkpoint_store
@@ -23,7 +23,7 @@ from service.store.leases import held_job
 from service.store.needs import require
 from service.store.recorder import DatabaseRecorder
 from service.training import device as devices
-from service.training.failures import TrainingFailed
+from service.training.failures import CannotBeExact, TrainingFailed
 from service.training.loop import train
 from service.training.start import NotExact, Saved
 from service.worker import downloads
@@ -91,9 +91,15 @@ def _give_back(attempt: Run, order: Command) -> None:
 
 
 def _leave_to_another(attempt: Run, reason: NotExact) -> None:
-    """Give the job back, to wait for a worker like the one that wrote its checkpoint."""
+    """Give the job back, to wait for a worker like the one that wrote its checkpoint.
+
+    Raises CannotBeExact where this is one: a fork asks for what no machine gives.
+    """
+    needed = needs(reason.environment)
+    if {*needed} <= {*devices.machine_offers(), *offers_threads(attempt.threads)}:
+        raise CannotBeExact(str(reason))
     with attempt.database.begin() as session:
-        require(session, attempt.claim.job_id, needs(reason.environment))
+        require(session, attempt.claim.job_id, needed)
         claim_store.release(
             session,
             attempt.claim.lease,

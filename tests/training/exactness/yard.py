@@ -29,7 +29,7 @@ class End(NamedTuple):
     checkpoints: list[tuple[str, int, int, str, str]]  # kind, step, epoch, weights, state
     metrics: dict[str, Series]
     epochs: list[Any]
-    certificate: tuple[str, bool, int]
+    certificate: tuple[str | None, bool | None, int]
     result: Any
 
 
