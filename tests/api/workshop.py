@@ -8,10 +8,12 @@ import httpx
 import torch
 
 from service.catalogue import Catalogue
+from service.domain.environments import offers_threads
 from service.domain.jobs import Job
 from service.domain.ports import Command
 from service.store import blobs, claims, jobs, models
 from service.store.engine import Database, database_now
+from service.training.device import machine_offers
 from service.worker.abilities import Downloads, Work
 from service.worker.child import run_job
 from tests.api.asking import Asking
@@ -86,7 +88,11 @@ class Workshop:
                 session,
                 worker_id="wrk_1",
                 devices=["cpu"],
-                components=self._catalogue.components(),
+                components=[
+                    *self._catalogue.components(),
+                    *machine_offers(),
+                    *offers_threads(1),
+                ],
                 lease_for=timedelta(minutes=5),
                 now=database_now(session),
             )
