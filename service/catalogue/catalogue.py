@@ -147,7 +147,7 @@ def _info(kind: ComponentKind, name: str, part: Any) -> ComponentInfo:
     if kind == "architecture":
         fits = list(part.fits)
     elif kind == "task":
-        fits = [part.data]
+        fits = [*part.data]
     return ComponentInfo(
         kind=kind,
         type=name,

@@ -95,7 +95,7 @@ def parameter_count(model: nn.Module) -> int:
 
 def _choose_task(installed: Installed, request: JobRequest, facts: DatasetFacts) -> TaskKind[Any]:
     data = facts.facts.type
-    fitting = {name: task for name, task in installed.tasks.items() if task.data == data}
+    fitting = {name: task for name, task in installed.tasks.items() if data in task.data}
     asked = request.dataset.task
     if asked is None:
         if not fitting:

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.domain.datasets import (
+    AnyDatasetSpec,
     Facts,
-    IdxDatasetSpec,
     ImageFacts,
-    TextDatasetSpec,
+    LabelledTextFacts,
+    TableFacts,
     TextFacts,
 )
 
@@ -40,14 +41,39 @@ class ImageData:
     test_labels: NDArray[np.int64] | None
 
 
-Data = TextData | ImageData
+@dataclass(frozen=True, kw_only=True)
+class LabelledTextData:
+    """Texts in NFC and the index of each one's class; `held_out` marks rows that must validate.
+
+    `held_out` is None where the dataset does not say.
+    """
+
+    facts: LabelledTextFacts
+    texts: list[str]
+    labels: NDArray[np.int64]
+    held_out: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableData:
+    """Rows by column: float64 with NaN where a number is missing, else text or None.
+
+    Dates are text as RFC 3339 writes them. `held_out` is as for labelled texts.
+    """
+
+    facts: TableFacts
+    columns: Mapping[str, NDArray[np.float64] | list[str | None]]
+    held_out: NDArray[np.bool_] | None
+
+
+Data = TextData | LabelledTextData | TableData | ImageData
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltIn:
     """A dataset that is shipped with the service: a module in `builtin` has one as `BUILT_IN`."""
 
-    spec: TextDatasetSpec | IdxDatasetSpec
+    spec: AnyDatasetSpec
     files: Callable[[], Mapping[str, bytes]]
 
     @property
@@ -84,7 +110,7 @@ class Download:
     and planned without its bytes. Each mirror is the URL of a folder that holds all files.
     """
 
-    spec: TextDatasetSpec | IdxDatasetSpec
+    spec: AnyDatasetSpec
     facts: Facts
     mirrors: Sequence[str]
     files: Sequence[DownloadFile]

@@ -8,6 +8,7 @@ from service.domain.base import Moment, Outgoing
 from service.domain.beginnings import Beginning, ContinuesFrom, InitialWeights
 from service.domain.components import Component
 from service.domain.environments import Environment
+from service.domain.evaluations import Evaluation
 from service.domain.requests import Device, EarlyStopping, Exactness, JobKind, Precision
 
 JobId = NewType("JobId", str)
@@ -140,6 +141,9 @@ class JobResult(Outgoing):
     checkpoint: str
     metrics: dict[str, float | None]
     baseline: Baseline
+    evaluation: Evaluation | None = Field(
+        default=None, description="With intervals, confusions, errors and calibration."
+    )
 
 
 class RunInfo(Outgoing):

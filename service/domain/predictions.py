@@ -41,9 +41,11 @@ class LabelCandidate(Outgoing):
 
 
 class Prediction(Outgoing):
-    """The answer to one input, best candidate first."""
+    """The answer to one input: candidates, the best first, or of a regression a value."""
 
-    candidates: list[TokenCandidate | LabelCandidate]
+    candidates: list[TokenCandidate | LabelCandidate] = []
+    value: float | None = Field(default=None, description="Regression only.")
+    unit: str | None = Field(default=None, description="Of the value, where the data say it.")
     unknown: list[str] = Field(default=[], description="Words that the vocabulary does not have.")
     warnings: list[str] = []
 

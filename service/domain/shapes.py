@@ -21,6 +21,30 @@ class TextShape(Outgoing):
         return self.model_copy(update={"vocabulary_size": count})
 
 
+class TextClassShape(Outgoing):
+    """Token indices (batch, time) in, logits (batch, classes) out.
+
+    Every row ends with `<eos>` and is filled up with it: the first one of a row is its end.
+    """
+
+    kind: Literal["text_classes"] = "text_classes"
+    vocabulary_size: int
+    classes: int
+
+
+class TableShape(Outgoing):
+    """Rows (batch, numbers + categories) of float32 in, (batch, outputs) out.
+
+    First the numbers, standardised; then the categories, each as its index below its size, to be
+    looked up in an embedding. Outputs are logits, or the one standardised value of a regression.
+    """
+
+    kind: Literal["rows"] = "rows"
+    numbers: int
+    categories: tuple[int, ...] = ()
+    outputs: int
+
+
 class ImageShape(Outgoing):
     """Pixels (batch, channels, height, width) in, logits (batch, classes) out."""
 
@@ -35,5 +59,6 @@ class ImageShape(Outgoing):
         return self.model_copy(update={"classes": count})
 
 
-Shape = Annotated[TextShape | ImageShape, Field(discriminator="kind")]
-ShapeKind = Literal["text", "images"]
+AnyShape = TextShape | TextClassShape | TableShape | ImageShape
+Shape = Annotated[AnyShape, Field(discriminator="kind")]
+ShapeKind = Literal["text", "text_classes", "rows", "images"]

@@ -97,6 +97,7 @@ class DatasetRow(Row):
     sha256: Mapped[str]
     options: Mapped[Json]
     facts: Mapped[Json]
+    findings: Mapped[Json] = mapped_column(server_default=sa.text("'[]'"))
     source: Mapped[str | None]
     licence: Mapped[str | None]
     built_in: Mapped[bool]
@@ -345,6 +346,7 @@ class ModelVersionRow(Row):
     dataset_name: Mapped[str]
     metrics: Mapped[Json]
     baseline: Mapped[Json]
+    evaluation: Mapped[Json | None]
     parameters: Mapped[int]
     weights_sha256: Mapped[str] = mapped_column(ForeignKey(BLOB), index=True)
     weights_bytes: Mapped[int]

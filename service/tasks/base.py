@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from service.datasets.base import Data
 from service.domain.base import Incoming
+from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, Prediction
 from service.domain.shapes import Shape
@@ -105,6 +106,10 @@ class Task(Protocol):
         """Return the validation metrics (`val_loss`, …). The model is in eval mode."""
         ...
 
+    def assess(self, model: nn.Module, batches: Iterator[Batch]) -> Evaluation:
+        """Tell what a trained model is worth on validation data. The model is in eval mode."""
+        ...
+
     def encode(self, inputs: Sequence[Input]) -> Encoded:
         """Make tensors of what a client sent. Raises Invalid with pointers below /inputs."""
         ...
@@ -139,7 +144,7 @@ class TaskKind(Generic[OptionsT]):
 
     name: str
     summary: str
-    data: str  # the type of facts it learns from: "text", "idx"
+    data: tuple[str, ...]  # the types of facts it learns from: "text", "idx", …
     options: type[OptionsT]
     best_metric: str  # smaller is better if it ends in loss or perplexity
     metrics: tuple[str, ...] = ("val_loss",)  # what `evaluate` returns, all of it

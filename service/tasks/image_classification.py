@@ -220,7 +220,7 @@ def majority_class(labels: NDArray[np.int64], validation: NDArray[np.int64]) -> 
 TASK: TaskKind[ImageOptions] = TaskKind(
     name="image_classification",
     summary="Tells which class an image shows.",
-    data="idx",
+    data=("idx", "image_folder"),
     options=ImageOptions,
     best_metric="val_accuracy",
     metrics=("val_loss", "val_accuracy"),

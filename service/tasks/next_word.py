@@ -214,7 +214,7 @@ def unigram(train: Tensor, validation: Tensor, vocabulary_size: int) -> Baseline
 TASK: TaskKind[NextWordOptions] = TaskKind(
     name="next_word",
     summary="Predicts the next word of a text.",
-    data="text",
+    data=("text",),
     options=NextWordOptions,
     best_metric="val_loss",
     metrics=("val_loss", "val_perplexity", "val_accuracy"),
