@@ -24,11 +24,12 @@ up: $(INSTALLED)
 	$(BIN)/trainyard up
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not slow and not alone"
+	$(BIN)/python -m pytest -m "alone and not slow"
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not slow"
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not slow and not alone"
+	$(BIN)/python -m pytest -m "slow or alone"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -17,6 +17,24 @@ from service.store import migrate
 from service.store.engine import Database
 
 POOL_SIZE = 10
+ALONE = (
+    "worker/",
+    "cli/test_draining.py",
+    "integration/test_bounded_memory.py",
+    "integration/test_chaos.py",
+    "integration/test_faults",
+    "integration/test_limits.py",
+)
+"""Tests that kill, stop, fill and measure: training steps back behind everything else that runs, so
+beside other tests they would wait for it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test` runs alone, after all that may run at once."""
+    for item in items:
+        place = item.path.relative_to(Path(__file__).parent).as_posix()
+        if place.startswith(ALONE):
+            item.add_marker("alone")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

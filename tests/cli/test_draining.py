@@ -75,7 +75,9 @@ def test_the_second_signal_ends_the_process_at_once(
         assert process.wait(timeout=LIMIT_SECONDS) == 128 + second
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_running_job_goes_back_to_the_queue_and_on_at_the_next_start(
     tmp_path: Path, number: signal.Signals
 ) -> None:

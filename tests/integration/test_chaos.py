@@ -10,7 +10,7 @@ SHORT = {"sqlite": 7, "postgresql": 8}
 """A seed each: the same posts, actions and harm every time, as far as a machine repeats itself."""
 
 
-@pytest.mark.parametrize("database", SHORT)
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def test_harm_for_some_seconds_changes_no_job(database: str, tmp_path: Path) -> None:
     outcome = chaos.run(tmp_path, minutes=0.25, seed=SHORT[database], database=database, at_once=3)
 

@@ -92,7 +92,9 @@ def serve(mirror: Mirror) -> list[Download]:
     return [*downloads, with_examples(a_download("large", files_of("large")), 1_000_000)]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+)
 def yard(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Yard]:
