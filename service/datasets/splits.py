@@ -1,9 +1,11 @@
 """Which examples validate: a function of the examples alone, so every job sees the same split.
 
-Text lines and images are chosen by a hash, as good as at random; running text gives its last part.
+Lines, rows and images are chosen by a hash, as good as at random; running text and series give
+their last part.
 """
 
 import hashlib
+from collections.abc import Iterable
 from math import ceil
 
 import numpy as np
@@ -66,6 +68,54 @@ def validation_images(labels: NDArray[np.int64], fraction: float) -> NDArray[np.
         members = positions[by_class == label]
         marked[members[: held_out(len(members), fraction)]] = True
     return marked
+
+
+def stratified(
+    labels: NDArray[np.int64], keys: Iterable[bytes], fraction: float
+) -> NDArray[np.bool_]:
+    """Mark the rows that validate: of each class the distinct keys with the smallest SHA-256.
+
+    Rows of one key are on the same side, whatever their classes: such a key counts for the rarest
+    of them. Every class keeps a row to train on.
+    """
+    # Eight bytes order the keys as the whole hash does, but for a chance of one in 10⁷ among a
+    # million; then two keys are on the same side, which harms nobody.
+    hashes, rows = np.unique(_hashes(keys), return_inverse=True)
+    _, classes = np.unique(labels, return_inverse=True)
+    pairs = np.unique(np.stack([rows, classes], axis=1), axis=0)  # by key, and so by hash
+    sizes = np.bincount(pairs[:, 1])
+    rarest_first = np.lexsort((pairs[:, 1], sizes[pairs[:, 1]], pairs[:, 0]))
+    owner = pairs[rarest_first][np.unique(pairs[rarest_first, 0], return_index=True)[1], 1]
+    by_owner = np.argsort(owner, kind="stable")
+    counts = np.bincount(owner, minlength=len(sizes))
+    rank = np.empty(len(hashes), dtype=np.int64)
+    rank[by_owner] = np.arange(len(hashes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    wanted = np.array([held_out(count, fraction) for count in counts.tolist()], dtype=np.int64)
+    chosen = rank < wanted[owner]
+    trained = np.bincount(pairs[~chosen[pairs[:, 0]], 1], minlength=len(sizes))
+    chosen[pairs[trained[pairs[:, 1]] == 0, 0]] = False
+    return chosen[rows]
+
+
+def by_key(keys: Iterable[bytes], fraction: float) -> NDArray[np.bool_]:
+    """Mark the rows that validate: the distinct keys with the smallest SHA-256, all copies."""
+    hashes, rows = np.unique(_hashes(keys), return_inverse=True)
+    return rows < held_out(len(hashes), fraction)
+
+
+def by_group(groups: Iterable[str], fraction: float) -> NDArray[np.bool_]:
+    """Mark the rows that validate: whole groups, ⌈fraction · groups⌉ of them, however large."""
+    return by_key((group.encode() for group in groups), fraction)
+
+
+def last_part(count: int, fraction: float) -> NDArray[np.bool_]:
+    """Mark the last rows of a series: what comes later is told from what was before."""
+    return np.arange(count) >= count - held_out(count, fraction)
+
+
+def _hashes(keys: Iterable[bytes]) -> NDArray[np.uint64]:
+    digests = b"".join([hashlib.sha256(key).digest()[:8] for key in keys])
+    return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
 
 
 def _hash_of_index(index: int) -> bytes:
