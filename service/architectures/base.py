@@ -2,11 +2,12 @@
 
 Text models are called as `model(tokens, state) -> (logits, state)` with tokens (batch, time) and
 have `initial_state(batch) -> Tensor`; image models as `model(images) -> logits` with images
-(batch, channels, height, width) as normalised float32.
+(batch, channels, height, width) as normalised float32; models of whole texts as `model(tokens)`
+and of rows as `model(rows)`, as their shapes say.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor, nn
@@ -36,6 +37,8 @@ class Recipe:
 class Architecture(Generic[ConfigT]):
     """One architecture: its options, what it fits, and how it is built for a shape.
 
+    `recipe` suits all shapes but those that `recipes` names.
+
     `build(config, shape)` draws initial weights from the global generator, which the caller seeds.
     It raises `Invalid` with pointers below /architecture where the two do not go together.
     """
@@ -46,6 +49,7 @@ class Architecture(Generic[ConfigT]):
     recipe: Recipe
     summary: str
     example: dict[str, Any]
+    recipes: Mapping[ShapeKind, Recipe] = field(default_factory=dict[ShapeKind, Recipe])
 
 
 class SequenceModel(Protocol):

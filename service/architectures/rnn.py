@@ -4,6 +4,7 @@ The names of the weights are the names in the state dict. The first index letter
 leads into, the second where it comes from: `W_xu` reads "into x, from u". So `layers.0.W_xx` is
 (hidden, hidden), `layers.0.W_xu` (hidden, input), `layers.0.b_x` (hidden), `W_yx` (vocabulary,
 hidden), `b_y` (vocabulary). With several layers, u_t of layer k is the state x_t of layer k - 1.
+Of whole texts y is read once, from the state after a text's `<eos>`: W_yx is (classes, hidden).
 """
 
 from typing import Literal
@@ -15,7 +16,7 @@ from torch.nn import functional
 
 from service.architectures.base import Architecture, ArchitectureConfig, Recipe
 from service.domain.components import Component
-from service.domain.shapes import TextShape
+from service.domain.shapes import END_OF_TEXT, TextClassShape, TextShape
 
 _SIGMA = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 
@@ -84,7 +85,7 @@ class RnnLayer(nn.Module):
 class Rnn(nn.Module):
     """Tokens and a state to logits and the next state; see the module for the weights' names."""
 
-    def __init__(self, config: RnnConfig, vocabulary_size: int) -> None:
+    def __init__(self, config: RnnConfig, vocabulary_size: int, outputs: int) -> None:
         super().__init__()
         hidden = config.hidden_size
         one_hot = config.embedding_size is None
@@ -104,8 +105,8 @@ class Rnn(nn.Module):
             for index in range(config.layers)
         )
         self.dropout = nn.Dropout(config.dropout)
-        self.W_yx = nn.Parameter(torch.empty(vocabulary_size, hidden))
-        self.b_y = nn.Parameter(torch.zeros(vocabulary_size))
+        self.W_yx = nn.Parameter(torch.empty(outputs, hidden))
+        self.b_y = nn.Parameter(torch.zeros(outputs))
         nn.init.uniform_(self.W_yx, -(hidden**-0.5), hidden**-0.5)
         self.x_0 = _first_state(config)
 
@@ -118,6 +119,11 @@ class Rnn(nn.Module):
 
         The second value is the state after the last token, in the shape of the first.
         """
+        states, last = self.states(tokens, state)
+        return functional.linear(states.transpose(0, 1), self.W_yx, self.b_y), last
+
+    def states(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return x_t of the last layer (time, batch, hidden), and the state after all tokens."""
         inputs = tokens.t()
         if self.embedding is not None:
             inputs = self.embedding(inputs)
@@ -126,13 +132,29 @@ class Rnn(nn.Module):
             inputs, after = layer(inputs, before)
             inputs = self.dropout(inputs)
             last.append(after)
-        logits = functional.linear(inputs.transpose(0, 1), self.W_yx, self.b_y)
-        return logits, torch.stack(last)
+        return inputs, torch.stack(last)
 
 
-def build(config: RnnConfig, shape: TextShape) -> Rnn:
-    """Build the network for a vocabulary."""
-    return Rnn(config, shape.vocabulary_size)
+class RnnClassifier(nn.Module):
+    """Tokens to the logits of the whole text; it holds an `Rnn` with an output a class."""
+
+    def __init__(self, config: RnnConfig, vocabulary_size: int, classes: int) -> None:
+        super().__init__()
+        self.rnn = Rnn(config, vocabulary_size, classes)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (batch, time), filled up with `<eos>` → logits (batch, classes)."""
+        states, _ = self.rnn.states(tokens, self.rnn.initial_state(len(tokens)))
+        ends = (tokens != END_OF_TEXT).sum(dim=1).clamp_(max=tokens.shape[1] - 1)
+        at_ends = states[ends, torch.arange(len(tokens), device=tokens.device)]
+        return functional.linear(at_ends, self.rnn.W_yx, self.rnn.b_y)
+
+
+def build(config: RnnConfig, shape: TextShape | TextClassShape) -> Rnn | RnnClassifier:
+    """Build the network for a vocabulary, and for classes if there are any."""
+    if isinstance(shape, TextClassShape):
+        return RnnClassifier(config, shape.vocabulary_size, shape.classes)
+    return Rnn(config, shape.vocabulary_size, shape.vocabulary_size)
 
 
 def _first_state(config: RnnConfig) -> nn.Buffer | nn.Parameter:
@@ -152,7 +174,7 @@ def _first_state(config: RnnConfig) -> nn.Buffer | nn.Parameter:
 ARCHITECTURE = Architecture(
     config=RnnConfig,
     build=build,
-    fits=("text",),
+    fits=("text", "text_classes"),
     recipe=Recipe(
         optimizer=Component.model_validate({"type": "adamw", "lr": 0.01, "weight_decay": 0.01}),
         schedule=Component.model_validate({"type": "one_cycle"}),

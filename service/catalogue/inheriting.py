@@ -1,15 +1,15 @@
 """Weights of one model for another: which tensors fit, and whose rows stand for which word.
 
-Which dimensions of a tensor count words or classes needs no rule per architecture: of a model built
-for one name more, exactly these grow. Rows of names that both know are taken over, new names keep
-their fresh values, forgotten ones go.
+Which dimensions of a tensor count words, and which classes, needs no rule per architecture: of a
+model built for one name more on that axis, exactly these grow. Rows of names that both know are
+taken over, new names keep their fresh values, forgotten ones go. Nothing goes by its place.
 """
 
 # pyright: reportUnknownMemberType=false
 # torch annotates some of its functions only in part.
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from safetensors.torch import load
@@ -20,13 +20,14 @@ from service.catalogue.discovery import Installed
 from service.catalogue.resolving import build_on_meta
 from service.domain.components import Component
 from service.domain.problems import Invalid
-from service.domain.shapes import Shape
+from service.domain.shapes import Axis, Shape
 
-Layout = Mapping[str, tuple[int, ...]]
-"""Tensor → its sizes; a dimension that counts names is NAMED, one mixed with others MIXED."""
+Dimension = int | Axis | Literal["mixed"]
+Layout = Mapping[str, tuple[Dimension, ...]]
+"""Tensor → its sizes; a dimension that counts names is their axis, one mixed with others MIXED."""
 
-NAMED = -1
-MIXED = -2
+Names = Mapping[Axis, Sequence[str]]
+MIXED: Literal["mixed"] = "mixed"
 _PROBE = 7919  # names; a prime that no other size of a model is likely to have
 
 
@@ -40,17 +41,17 @@ class Inheritance(NamedTuple):
 
 
 def layout(installed: Installed, architecture: Component, shape: Shape) -> Layout:
-    """Describe the tensors of a model without building it, whatever its number of names."""
-    here, there = (
-        {
-            name: tuple(tensor.shape)
-            for name, tensor in build_on_meta(installed, architecture, shape.with_names(count))
-            .state_dict()
-            .items()
-        }
-        for count in (_PROBE, _PROBE + 1)
-    )
-    return {name: tuple(map(_dimension, here[name], there[name])) for name in here}
+    """Describe the tensors of a model without building it, whatever its numbers of names."""
+    for axis in shape.axes:
+        shape = shape.with_names(axis, _PROBE)
+    here = _sizes(installed, architecture, shape)
+    found: dict[str, tuple[Dimension, ...]] = {**here}
+    for axis in shape.axes:
+        there = _sizes(installed, architecture, shape.with_names(axis, _PROBE + 1))
+        for name, sizes in here.items():
+            grown = zip(found[name], sizes, there[name], strict=True)
+            found[name] = tuple(_dimension(axis, *each) for each in grown)
+    return found
 
 
 def unfit(old: Layout, new: Layout, *, same_names: bool) -> list[str]:
@@ -95,24 +96,39 @@ def inherit(
     """Put into a new model what fits of old weights, whose task had this preparation."""
     before = installed.tasks[task].restore(preparation)
     old_names, new_names = before.names, trainable.task.names
-    same_names = list(old_names) == list(new_names)
+    axes: list[Axis] = list(dict.fromkeys([*old_names, *new_names]))
+    # Where all names stand as they stood, there is nothing to move.
+    moved = [axis for axis in axes if _on(axis, old_names) != _on(axis, new_names)]
     new = layout(installed, architecture, trainable.task.shape)
-    fresh = set(unfit(layout(installed, trained_as, before.shape), new, same_names=same_names))
-    rows = _rows(old_names, new_names)
+    fresh = set(unfit(layout(installed, trained_as, before.shape), new, same_names=not moved))
+    rows = {axis: _rows(_on(axis, old_names), _on(axis, new_names)) for axis in axes}
     old_tensors = load(weights)
     tensors = trainable.model.state_dict()
     for name in tensors.keys() - fresh:
         old = old_tensors[name].to(tensors[name].dtype)
-        named = [d for d, size in enumerate(new[name]) if size == NAMED and not same_names]
-        tensors[name].copy_(_merged(tensors[name], old, named, rows))
-    taken = len(rows[0])
-    return Inheritance(taken, len(new_names) - taken, len(old_names) - taken, sorted(fresh))
+        named = [(d, rows[size]) for d, size in enumerate(new[name]) if size in moved]
+        tensors[name].copy_(_merged(tensors[name], old, named))
+    taken = sum(len(to) for to, _ in rows.values())
+    old_count, new_count = (sum(map(len, names.values())) for names in (old_names, new_names))
+    return Inheritance(taken, new_count - taken, old_count - taken, sorted(fresh))
 
 
-def _dimension(here: int, there: int) -> int:
+def _sizes(
+    installed: Installed, architecture: Component, shape: Shape
+) -> dict[str, tuple[int, ...]]:
+    tensors = build_on_meta(installed, architecture, shape).state_dict()
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _dimension(axis: Axis, found: Dimension, here: int, there: int) -> Dimension:
     if here == there:
-        return here
-    return NAMED if (here, there) == (_PROBE, _PROBE + 1) else MIXED
+        return found
+    alone = isinstance(found, int) and (here, there) == (_PROBE, _PROBE + 1)
+    return axis if alone else MIXED
+
+
+def _on(axis: Axis, names: Names) -> list[str]:
+    return list(names.get(axis, ()))
 
 
 def _rows(old: Sequence[str], new: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -125,11 +141,13 @@ def _rows(old: Sequence[str], new: Sequence[str]) -> tuple[Tensor, Tensor]:
     )
 
 
-def _merged(new: Tensor, old: Tensor, named: Sequence[int], rows: tuple[Tensor, Tensor]) -> Tensor:
-    """Return `new` with the rows of `old` in the place of their names, in every named dimension."""
+def _merged(new: Tensor, old: Tensor, named: Sequence[tuple[int, tuple[Tensor, Tensor]]]) -> Tensor:
+    """Return `new` with the rows of `old` in the place of their names, in every named dimension.
+
+    With each dimension come the places in the new and in the old names.
+    """
     if not named:
         return old
-    first, *others = named
-    to, source = rows
-    part = _merged(new.index_select(first, to), old.index_select(first, source), others, rows)
+    (first, (to, source)), *others = named
+    part = _merged(new.index_select(first, to), old.index_select(first, source), others)
     return new.clone().index_copy_(first, to, part)

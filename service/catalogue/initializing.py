@@ -10,7 +10,7 @@ from service.domain.models import Servable
 from service.domain.problems import Invalid, invalid_field
 from service.domain.shapes import Shape
 
-_NAMES = {"kind", "vocabulary_size", "classes"}
+_NAMES = {"kind", "vocabulary_size", "classes", "numbers", "outputs"}
 
 
 def initialize(
@@ -39,7 +39,7 @@ def initialize(
         detail = f"is made for data with {_in_words(old)}, and these have {_in_words(new)}"
         raise _refused(f"{detail}; its weights depend on that: begin without it")
     if any(MIXED in sizes for sizes in after.values()) and spec.dataset.name != model.dataset:
-        raise _refused("has weights that mix words or classes; only the same dataset will do")
+        raise _refused("has weights that mix names; only the same dataset will do")
     weights = InitialWeights(
         model=reference,
         version=model.version,

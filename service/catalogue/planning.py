@@ -10,7 +10,7 @@ from torch.utils.flop_counter import flop_registry
 
 from service.catalogue.discovery import Installed
 from service.catalogue.resolving import build_on_meta, parameter_count, task_options
-from service.domain.datasets import DatasetFacts, ImageFacts, TextFacts
+from service.domain.datasets import AnyFacts, DatasetFacts, LabelledTextFacts, TextFacts
 from service.domain.jobs import JobSpec, Plan
 from service.domain.shapes import Shape
 
@@ -91,21 +91,28 @@ def _measure(model: nn.Module, shape: Shape, batch_size: int, length: int) -> _C
     """Run the model forward on shapes alone (torch's meta device)."""
     count = _Count()
     with torch.device("meta"), torch.no_grad(), count:
-        if shape.kind == "images":
-            model(torch.empty(batch_size, shape.channels, shape.height, shape.width))
-        else:
-            tokens = torch.zeros(batch_size, length, dtype=torch.long)
-            model(tokens, model.initial_state(batch_size))  # pyright: ignore[reportCallIssue]
+        tokens = torch.zeros(batch_size, length, dtype=torch.long)
+        match shape.kind:
+            case "images":
+                model(torch.empty(batch_size, shape.channels, shape.height, shape.width))
+            case "rows":
+                model(torch.zeros(batch_size, shape.numbers + len(shape.categories)))
+            case "text_classes":
+                model(tokens)
+            case "text":
+                model(tokens, model.initial_state(batch_size))  # pyright: ignore[reportCallIssue]
     return _Cost(count.flops, count.operations, count.made_bytes)
 
 
-def _sequence_length(facts: TextFacts | ImageFacts, spec: JobSpec) -> int:
+def _sequence_length(facts: AnyFacts, spec: JobSpec) -> int:
     """Guess how many tokens a row of a batch has."""
     asked = spec.dataset.options.get("sequence_length")
     longest = asked if isinstance(asked, int) else _USUAL_SEQUENCE
     if isinstance(facts, TextFacts) and facts.sequences == "lines":
         # A padded batch is as long as its longest line: about twice the mean.
         longest = min(longest, 1 + 2 * math.ceil(facts.words / max(1, facts.lines)))
+    if isinstance(facts, LabelledTextFacts):
+        longest = min(longest, 1 + 2 * math.ceil(facts.words / max(1, facts.examples)))
     return max(1, min(longest, _LONGEST_SEQUENCE))
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from service.architectures.base import Architecture, Recipe
 from service.catalogue.discovery import Installed
+from service.domain.base import resolved_options
 from service.domain.components import Component, ComponentConfig
 from service.domain.datasets import DatasetFacts
 from service.domain.jobs import CheckpointSpec, DatasetSpec, JobSpec, TrainingSpec
@@ -35,7 +36,7 @@ def resolve(
     options = _task_options(installed, task, request)
     shape = task.shape(facts.facts, options)
     architecture = _choose_architecture(installed, request.architecture, shape)
-    recipe = architecture.recipe
+    recipe = architecture.recipes.get(shape.kind, architecture.recipe)
     optimizer = request.optimizer or recipe.optimizer
     schedule = request.schedule or recipe.schedule
     spec = JobSpec(
@@ -46,7 +47,7 @@ def resolve(
             id=facts.id,
             type=facts.facts.type,
             sha256=facts.sha256,
-            options=options.model_dump(mode="json"),
+            options=resolved_options(options),
         ),
         architecture=_filled(installed.architectures, request.architecture, "/architecture"),
         optimizer=_filled(installed.optimizers, optimizer, "/optimizer"),

@@ -123,7 +123,7 @@ class Download:
     @property
     def decoded_bytes(self) -> int:
         """How much memory its examples take."""
-        if isinstance(self.facts, TextFacts):
+        if not isinstance(self.facts, ImageFacts):
             return sum(file.bytes for file in self.files)
         pixels = self.facts.channels * self.facts.height * self.facts.width
         return (self.facts.examples + self.facts.test_examples) * (pixels + 1)

@@ -16,10 +16,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from service.domain.shapes import END_OF_TEXT
+
 UNKNOWN = "<unk>"
 END = "<eos>"
 UNKNOWN_INDEX = 0
-END_INDEX = 1
+END_INDEX = END_OF_TEXT
 SPECIAL = (UNKNOWN, END)
 
 DEFAULT_MAX_VOCABULARY = 50_000

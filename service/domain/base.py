@@ -7,7 +7,7 @@ fields are refused. What goes out is frozen data.
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, PlainSerializer
 
 
 class Incoming(BaseModel):
@@ -25,6 +25,25 @@ class Outgoing(BaseModel):
     """An object that a client receives, or that one room hands to another."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class _Later:
+    """The type of LATER."""
+
+
+LATER = _Later()
+"""Marks an option that came after others were hashed: `Annotated[bool, LATER]`. At its default it
+stays out of what is resolved, so that specs, certificates and hashes are what they were before."""
+
+
+def resolved_options(options: BaseModel) -> dict[str, JsonValue]:
+    """Return all options as JSON, but those that came later and are at their default."""
+    left_out = {
+        name
+        for name, field in type(options).model_fields.items()
+        if LATER in field.metadata and getattr(options, name) == field.default
+    }
+    return options.model_dump(mode="json", exclude=left_out)
 
 
 def _aware(moment: datetime) -> datetime:

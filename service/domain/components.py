@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from service.domain.base import Outgoing
+from service.domain.base import Outgoing, resolved_options
 from service.domain.text import ShortText
 
 ComponentKind = Literal["architecture", "optimizer", "schedule", "task"]
@@ -28,7 +28,7 @@ class Component(BaseModel, frozen=True):
     @classmethod
     def of(cls, config: BaseModel) -> Self:
         """Make the plain form of a component's own config."""
-        return cls.model_validate(config.model_dump(mode="json"))
+        return cls.model_validate(resolved_options(config))
 
 
 class ComponentConfig(Component, frozen=True):

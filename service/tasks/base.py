@@ -4,7 +4,7 @@ A task says what is learned: how data become tensors, the loss, the metrics, the
 inputs become tensors and outputs become predictions. It never knows which architecture it trains.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -18,7 +18,7 @@ from service.domain.base import Incoming
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, Prediction
-from service.domain.shapes import Shape
+from service.domain.shapes import Axis, Shape
 
 OptionsT = TypeVar("OptionsT", bound="TaskOptions")
 
@@ -85,8 +85,8 @@ class Task(Protocol):
         ...
 
     @property
-    def names(self) -> Sequence[str]:
-        """What a model of this shape has rows for, in order: words, or the labels of classes."""
+    def names(self) -> Mapping[Axis, Sequence[str]]:
+        """What a model of this shape has rows for, in order, by the axis of the shape."""
         ...
 
     def preparation(self) -> bytes:

@@ -8,7 +8,7 @@ deviation of each channel over the training images. The baseline always guesses 
 # torch leaves from_numpy untyped.
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any, cast
 
@@ -24,7 +24,7 @@ from service.datasets.base import ImageData
 from service.domain.datasets import ImageFacts
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, LabelCandidate, Prediction
-from service.domain.shapes import ImageShape
+from service.domain.shapes import Axis, ImageShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind, TaskOptions
 from service.tasks.candidates import most_probable
 from service.tasks.image_inputs import read_images
@@ -81,9 +81,9 @@ class ImageClassification:
         self._deviation = deviation
 
     @property
-    def names(self) -> Sequence[str]:
+    def names(self) -> Mapping[Axis, Sequence[str]]:
         """The labels of the classes."""
-        return self._classes
+        return {"classes": self._classes}
 
     def preparation(self) -> bytes:
         """Return shape, classes and normalisation as JSON."""

@@ -6,7 +6,7 @@ often each word is seen in training (unigram, add-one smoothing).
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -31,7 +31,7 @@ from service.domain.datasets import SequenceUnit
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, Prediction, TokenCandidate
 from service.domain.problems import invalid_field
-from service.domain.shapes import TextShape
+from service.domain.shapes import Axis, TextShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.candidates import most_probable
 from service.tasks.next_word_options import (
@@ -60,9 +60,9 @@ class NextWord:
         return TextShape(vocabulary_size=len(self.vocabulary))
 
     @property
-    def names(self) -> Sequence[str]:
+    def names(self) -> Mapping[Axis, Sequence[str]]:
         """The words of the vocabulary, the special ones first."""
-        return self.vocabulary.tokens
+        return {"words": self.vocabulary.tokens}
 
     def preparation(self) -> bytes:
         """Return vocabulary and rules as JSON."""

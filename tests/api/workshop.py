@@ -129,7 +129,8 @@ class Workshop:
         with self.database.read() as session:
             found = models.get_servable(session, f"{job.id}@latest")
         preparation = blobs.read(self.database, found.preparation_sha256)
-        return [*self._catalogue.restore(found.task, preparation).names]
+        names = self._catalogue.restore(found.task, preparation).names
+        return [name for of_axis in names.values() for name in of_axis]
 
 
 def _ordering(order: Command, after_steps: int | None) -> Callable[[], Command | None]:

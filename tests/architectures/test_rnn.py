@@ -107,7 +107,7 @@ def test_a_carried_state_continues_the_sequence() -> None:
 def test_a_normal_initial_state_is_drawn_once_and_travels_with_the_weights() -> None:
     network, other = (
         a_network(initial_state="normal"),
-        Rnn(RnnConfig(hidden_size=5, initial_state="normal"), VOCABULARY),
+        Rnn(RnnConfig(hidden_size=5, initial_state="normal"), VOCABULARY, VOCABULARY),
     )
     assert "x_0" not in dict(network.named_parameters())
     assert torch.equal(network.initial_state(2), network.initial_state(2))
