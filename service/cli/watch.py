@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from service.cli import options, output
 from service.cli.clients import connect
 from service.client import Client, UnavailableError, UnreachableError
+from service.domain.evaluations import Evaluation, Interval
 from service.domain.jobs import Job, JobResult
 
 SHOWN = ("val_perplexity", "val_accuracy", "val_rmse", "val_loss")
@@ -132,13 +133,32 @@ def print_end(job: Job) -> None:
 
 
 def print_comparison(result: JobResult) -> None:
-    """Print each metric beside what the simplest guess reaches."""
-    guess = result.baseline.metrics
+    """Print each metric with its interval beside what the simplest guess reaches."""
+    guess, told = result.baseline.metrics, result.evaluation or Evaluation(examples=0)
+    others = {name: each.value for name, each in told.intervals.items()}
     rows = [
-        [name, output.number(value), output.number(guess.get(name))]
-        for name, value in result.metrics.items()
+        [
+            name,
+            output.number(value),
+            _bounds(told.intervals.get(name)),
+            output.number(guess.get(name)),
+        ]
+        for name, value in {**others, **result.metrics}.items()
     ]
-    output.print_table(["metric", "model", f"baseline ({result.baseline.name})"], rows)
+    baseline = f"baseline ({result.baseline.name})"
+    output.print_table(["metric", "model", "95 % interval", baseline], rows)
+    if told.calibration is not None:
+        before, after = told.calibration.error_before, told.calibration.error_after
+        output.results.print(
+            f"probabilities are off by {before:.1%}; {after:.1%} at temperature "
+            f"{output.number(told.calibration.temperature)}"
+        )
+
+
+def _bounds(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    return f"{output.number(interval.low)} to {output.number(interval.high)}"
 
 
 def served_name(result: JobResult) -> str:

@@ -33,6 +33,7 @@ class Calibration(Outgoing):
     temperature: float
     error_before: float
     error_after: float
+    examples: int = Field(description="Of which it was measured: of many data a part.")
 
 
 class ClassReport(Outgoing):
@@ -43,13 +44,16 @@ class ClassReport(Outgoing):
     precision: float | None = Field(description="null: nothing was called so.")
     recall: float
     f1: float
+    f1_interval: Interval | None = None
 
 
 class Evaluation(Outgoing):
     """What the best checkpoint does on the validation data."""
 
-    examples: int
-    intervals: dict[str, Interval] = {}
+    examples: int = Field(description="Of which it was measured; of texts the words.")
+    intervals: dict[str, Interval] = Field(
+        default={}, description="By metric. One that is no number, or not finite, is left out."
+    )
     confusion: Confusion | None = Field(default=None, description="Up to 50 classes.")
     classes: list[ClassReport] = []
     error_quantiles: dict[str, float] = Field(

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from service.domain.base import Incoming, Moment, Outgoing
 from service.domain.components import Component
+from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.text import ShortText
 
@@ -25,6 +26,10 @@ class ModelVersion(Outgoing):
     metrics: dict[str, float | None]
     baseline: Baseline | None = Field(
         description="null for a checkpoint of a job that has not trained by itself yet."
+    )
+    evaluation: Evaluation | None = Field(
+        default=None,
+        description="null for a checkpoint whose weights no job ended with: only those are told.",
     )
     parameters: int
     bytes: int

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from service.domain.components import Component
+from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline, JobSpec
 from service.domain.models import Model, ModelList, ModelVersion, ModelVersionList, Servable
 from service.store import paging
@@ -218,6 +219,7 @@ def _to_version(row: ModelVersionRow) -> ModelVersion:
         checkpoint=row.checkpoint_id,
         metrics=row.metrics,
         baseline=Baseline.model_validate(row.baseline) if row.baseline else None,
+        evaluation=Evaluation.model_validate(row.evaluation) if row.evaluation else None,
         parameters=row.parameters,
         bytes=row.weights_bytes,
         weights_sha256=row.weights_sha256,

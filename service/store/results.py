@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline, JobResult, JobSpec, RunInfo
 from service.store import events
 from service.store.errors import NothingToServe
@@ -13,12 +14,24 @@ from service.store.tables import CheckpointRow, JobRow
 from service.store.versions import add_version, next_version
 
 
+def best_weights(session: Session, job_id: str) -> str:
+    """Return the SHA-256 of the weights that `succeed` will serve. Raises NothingToServe."""
+    return _best(session, job_id).weights_sha256
+
+
 def succeed(
-    session: Session, lease: str, *, baseline: Baseline, now: datetime, reason: str | None = None
+    session: Session,
+    lease: str,
+    *,
+    baseline: Baseline,
+    evaluation: Evaluation | None = None,
+    now: datetime,
+    reason: str | None = None,
 ) -> JobResult:
     """End the job as succeeded; make its model version. Raises LeaseLost, NothingToServe.
 
-    `reason` says why it ended early, if it did (`early_stopping`, `max_seconds`).
+    `evaluation` is of the best checkpoint. `reason` says why it ended early, if it did
+    (`early_stopping`, `max_seconds`).
     """
     job = held_job(session, lease)
     spec = JobSpec.model_validate(job.spec)
@@ -31,6 +44,7 @@ def succeed(
         name=spec.model,
         version=version,
         baseline=baseline,
+        evaluation=evaluation,
         parameters=RunInfo.model_validate(job.run).parameters,
         now=now,
     )
@@ -41,6 +55,7 @@ def succeed(
         checkpoint=best.id,
         metrics=best.metrics,
         baseline=baseline,
+        evaluation=evaluation,
     )
     ended = leaving_running("succeeded", now, reason=reason)
     values = {**ended, JobRow.ended_at: now, JobRow.result: result.model_dump(mode="json")}

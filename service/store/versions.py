@@ -5,6 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline, JobResult, JobSpec, RunInfo
 from service.domain.models import ModelVersion
 from service.store.engine import upsert
@@ -35,6 +36,7 @@ def promote(
         name=name,
         version=version,
         baseline=_baseline(row, job),
+        evaluation=_evaluation(session, row),
         parameters=parameters,
         now=now,
     )
@@ -49,6 +51,7 @@ def add_version(
     name: str | None,
     version: int | None,
     baseline: Baseline | None,
+    evaluation: Evaluation | None,
     parameters: int,
     now: datetime,
 ) -> str:
@@ -68,6 +71,7 @@ def add_version(
             dataset_name=dataset,
             metrics=row.metrics,
             baseline=baseline.model_dump(mode="json") if baseline else sa.JSON.NULL,
+            evaluation=evaluation.model_dump(mode="json") if evaluation else None,
             parameters=parameters,
             weights_sha256=row.weights_sha256,
             weights_bytes=row.weights_bytes,
@@ -118,3 +122,14 @@ def _baseline(row: CheckpointRow, job: JobRow) -> Baseline | None:
     if run is not None and run.baseline is not None:
         return run.baseline
     return JobResult.model_validate(job.result).baseline if job.result else None
+
+
+def _evaluation(session: Session, row: CheckpointRow) -> Evaluation | None:
+    """Find what the job's end told of the same weights; of others nobody knows."""
+    of_them = sa.select(ModelVersionRow.evaluation).where(
+        ModelVersionRow.job_id == row.job_id,
+        ModelVersionRow.weights_sha256 == row.weights_sha256,
+        ModelVersionRow.preparation_sha256 == row.preparation_sha256,
+    )
+    known = (each for each in session.scalars(of_them.order_by(ModelVersionRow.id)) if each)
+    return next((Evaluation.model_validate(each) for each in known), None)

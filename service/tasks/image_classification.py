@@ -22,11 +22,13 @@ from torch.nn import functional
 from service.datasets import splits
 from service.datasets.base import ImageData
 from service.domain.datasets import ImageFacts
+from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, LabelCandidate, Prediction
 from service.domain.shapes import Axis, ImageShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind, TaskOptions
 from service.tasks.candidates import most_probable
+from service.tasks.evaluating import ClassEvidence
 from service.tasks.image_inputs import read_images
 from service.tasks.order import EpochOrder
 
@@ -116,6 +118,14 @@ class ImageClassification:
                 count += batch.weight
         loss, hits = totals / max(count, 1)
         return {"val_loss": loss.item(), "val_accuracy": hits.item()}
+
+    def assess(self, model: nn.Module, batches: Iterator[Batch]) -> Evaluation:
+        """Tell what the model is worth, class by class."""
+        evidence = ClassEvidence(self._classes)
+        with torch.inference_mode():
+            for batch in batches:
+                evidence.add(self._logits(model, batch.inputs), batch.targets)
+        return evidence.evaluation()
 
     def encode(self, inputs: Sequence[Input]) -> Encoded:
         """Make pixels of what a client sent."""

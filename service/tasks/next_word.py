@@ -28,12 +28,14 @@ from service.datasets.words import (
     tokenize,
 )
 from service.domain.datasets import SequenceUnit
+from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, Prediction, TokenCandidate
 from service.domain.problems import invalid_field
 from service.domain.shapes import Axis, TextShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.candidates import most_probable
+from service.tasks.evaluating import WordEvidence
 from service.tasks.next_word_options import (
     NextWordOptions,
     no_word_left,
@@ -96,6 +98,17 @@ class NextWord:
                 count += batch.weight
         loss, hits = totals / max(count, 1)
         return _metrics(loss.item(), hits.item())
+
+    def assess(self, model: nn.Module, batches: Iterator[Batch]) -> Evaluation:
+        """Tell what the model is worth, by the rows of the batches: their words are not alone."""
+        evidence = WordEvidence(IGNORED)
+        carry: Tensor | None = None
+        with torch.inference_mode():
+            for batch in batches:
+                logits, state = self._run(model, batch, carry)
+                carry = state if self._sequences == "stream" else None
+                evidence.add(logits, batch.targets)
+        return evidence.evaluation()
 
     def encode(self, inputs: Sequence[Input]) -> Encoded:
         """Make words of texts: `<eos>` and the words, padded to the longest."""

@@ -5,11 +5,16 @@
 
 import hashlib
 import math
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import nn
 
+from service.domain.evaluations import Evaluation
 from service.tasks.base import Batch, Examples, Task, smaller_is_better
+
+ResultT = TypeVar("ResultT")
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
@@ -20,7 +25,26 @@ def on_device(batch: Batch, device: torch.device) -> Batch:
 def evaluate(
     model: nn.Module, task: Task, examples: Examples, *, batch_size: int, seed: int
 ) -> dict[str, float]:
-    """Return the validation metrics; leaves the model in training mode, random states untouched.
+    """Return the validation metrics; leaves the model in training mode, random states untouched."""
+    return _looking(task.evaluate, model, examples, batch_size=batch_size, seed=seed)
+
+
+def assess(
+    model: nn.Module, task: Task, examples: Examples, *, batch_size: int, seed: int
+) -> Evaluation:
+    """Tell what a model is worth: a function of its weights and the data, as `evaluate` is."""
+    return _looking(task.assess, model, examples, batch_size=batch_size, seed=seed)
+
+
+def _looking(
+    look: Callable[[nn.Module, Iterator[Batch]], ResultT],
+    model: nn.Module,
+    examples: Examples,
+    *,
+    batch_size: int,
+    seed: int,
+) -> ResultT:
+    """Show a model the validation data.
 
     Random initial states are drawn from a stream of their own, so that metrics of equal weights are
     equal and training goes on as if nobody had looked.
@@ -33,9 +57,9 @@ def evaluate(
     ):
         torch.manual_seed(stream_seed(seed, "validation"))
         batches = (on_device(batch, device) for batch in examples.in_order(batch_size))
-        metrics = task.evaluate(model, batches)
+        result = look(model, batches)
     model.train()
-    return metrics
+    return result
 
 
 def is_better(metric: str, value: float, best: float | None) -> bool:

@@ -24,6 +24,7 @@ def test_train_prints_the_id_first_and_the_end_against_the_baseline(trainyard: T
     assert lines[0].startswith("job_")
     assert f"{lines[0]} succeeded: model short@1" in lines
     assert any("baseline (unigram)" in line for line in lines)
+    assert any("95 % interval" in line for line in lines)
     assert any("val_loss" in line for line in lines)
 
 

@@ -57,6 +57,20 @@ def test_a_succeeded_job_tells_result_baseline_and_run(words: Job) -> None:
     assert words.ended_at is not None
 
 
+def test_a_result_is_told_with_its_uncertainty(client: Client, words: Job, digits: Job) -> None:
+    for job in (words, digits):
+        assert job.result is not None
+        told = job.result.evaluation
+        assert told is not None
+        assert client.get_model(job.result.model).latest.evaluation is not None
+        for name, value in job.result.metrics.items():
+            interval = told.intervals[name]
+            assert interval.value == pytest.approx(value, rel=1e-4)
+            assert interval.low < interval.value < interval.high
+        assert told.calibration is not None
+        assert told.calibration.error_before >= 0
+
+
 def test_unknown_words_are_reported(client: Client, words: Job) -> None:
     answer = client.predict(words.id, ["I like zyzzyva"])
     assert answer.predictions[0].unknown == ["zyzzyva"]

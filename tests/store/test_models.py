@@ -4,8 +4,9 @@ import hashlib
 
 import pytest
 
+from service.domain.evaluations import Evaluation
 from service.domain.jobs import JobError
-from service.store import claims, jobs, models
+from service.store import checkpoints, claims, jobs, models, versions
 from service.store.engine import Database
 from service.store.errors import ModelNeverTrained, ModelNotFound, ModelNotReady, UnknownCursor
 from tests.builders import (
@@ -109,6 +110,26 @@ def test_the_best_checkpoint_becomes_the_version(database: Database) -> None:
     assert (version.model, version.version, version.parameters) == ("eating", 1, 100)
     assert (version.id, version.checkpoint) == (result.model_id, result.checkpoint)
     assert (job.status, job.status_reason, job.result) == ("succeeded", "early_stopping", result)
+
+
+def test_what_is_told_of_a_job_is_told_of_the_same_weights_alone(database: Database) -> None:
+    a_queued_job(database, model="eating")
+    claim = a_claim(database)
+    recorder = a_recorder(database, claim)
+    recorder.checkpoint(a_draft(kinds=("best",), step=1))
+    recorder.checkpoint(a_draft(kinds=("latest",), step=2))
+    told = Evaluation(examples=7)
+    with database.begin() as session:
+        result = claims.succeed(session, claim.lease, baseline=BASELINE, evaluation=told, now=NOON)
+        kept = checkpoints.list_checkpoints(session, claim.job_id).data
+        promoted = {
+            each.kind: versions.promote(session, "lunch", each.id, parameters=1, now=NOON)
+            for each in kept
+        }
+        made = models.get_version(session, result.model_id)
+
+    assert result.evaluation == made.evaluation == promoted["best"].evaluation == told
+    assert promoted["latest"].evaluation is None
 
 
 def test_a_job_without_a_name_makes_a_version_without_one(database: Database) -> None:

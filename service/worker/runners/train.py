@@ -11,12 +11,14 @@ import torch
 from service.catalogue import Trainable
 from service.datasets import registry
 from service.domain.environments import needs, offers_threads
+from service.domain.evaluations import Evaluation
 from service.domain.jobs import JobStatus
 from service.domain.ports import Command
 from service.store import checkpoints as checkpoint_store
 from service.store import claims as claim_store
 from service.store import datasets as dataset_store
 from service.store import metrics as metric_store
+from service.store import results as result_store
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import database_now
 from service.store.leases import held_job
@@ -26,6 +28,8 @@ from service.training import device as devices
 from service.training.failures import CannotBeExact, TrainingFailed
 from service.training.loop import train
 from service.training.start import NotExact, Saved
+from service.training.state import restore_weights
+from service.training.validation import assess
 from service.worker import downloads
 from service.worker.runners import beginnings
 from service.worker.runners.base import Run
@@ -78,10 +82,31 @@ def run(attempt: Run) -> None:
     if outcome.how != "finished":
         _give_back(attempt, outcome.how)
         return
+    evaluation = _assess(attempt, trainable, source)
     with attempt.database.begin() as session:
-        now = database_now(session)
-        baseline, reason = trainable.baseline, outcome.reason
-        claim_store.succeed(session, claim.lease, baseline=baseline, reason=reason, now=now)
+        claim_store.succeed(
+            session,
+            claim.lease,
+            baseline=trainable.baseline,
+            evaluation=evaluation,
+            reason=outcome.reason,
+            now=database_now(session),
+        )
+
+
+def _assess(attempt: Run, trainable: Trainable, source: DatabaseBlobs) -> Evaluation:
+    """Tell what the best checkpoint is worth; whoever dies here finds it so again."""
+    spec = attempt.claim.spec
+    with attempt.database.read() as session:
+        weights = result_store.best_weights(session, attempt.claim.job_id)
+    restore_weights(trainable.model, source.read(weights))
+    return assess(
+        trainable.model,
+        trainable.task,
+        trainable.validation,
+        batch_size=spec.training.batch_size,
+        seed=spec.training.seed,
+    )
 
 
 def _give_back(attempt: Run, order: Command) -> None:

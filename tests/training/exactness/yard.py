@@ -112,7 +112,7 @@ def end_of(database: Database, job_id: str) -> End:
         metrics={name: each for name, each in series.items() if not name.startswith("time/")},
         certificate=(certificate.sha256, certificate.exact, certificate.links),
         epochs=[each.data for each in happened if each.type == "epoch"],
-        result=None if result is None else (result.metrics, result.baseline),
+        result=None if result is None else (result.metrics, result.baseline, result.evaluation),
     )
 
 
