@@ -66,7 +66,16 @@ def test_everything_the_package_brings_is_found(catalogue: Catalogue) -> None:
         *(f"architecture:{name}" for name in ("cnn", "mlp", "rnn")),
         *(f"optimizer:{name}" for name in ("adam", "adamw", "gd", "sgd")),
         *(f"schedule:{name}" for name in ("constant", "cosine", "one_cycle", "step")),
-        *(f"task:{name}" for name in ("image_classification", "next_word")),
+        *(
+            f"task:{name}"
+            for name in (
+                "classification",
+                "image_classification",
+                "next_word",
+                "regression",
+                "text_classification",
+            )
+        ),
     ]
 
 

@@ -1,4 +1,4 @@
-"""`POST /v1/models/{model}/predict`: texts, pixels or pictures in, candidates out."""
+"""`POST /v1/models/{model}/predict`: texts, pictures or rows in, candidates or values out."""
 
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
@@ -34,6 +34,7 @@ _BODY = takes(
         next_word={"inputs": ["I like eating", "내가 즐겨 먹는 것은"], "top_k": 5},
         pixels={"inputs": [[[0, 128, 255], [0, 128, 255], [0, 128, 255]]], "top_k": 3},
         picture={"inputs": [{"b64": "iVBORw0KGgo…"}]},
+        row={"inputs": [{"month": 6, "hour": 13, "sky": "clear", "temperature": 27.5}]},
     ),
     image_png=_PICTURE,
     image_jpeg=_PICTURE,
@@ -63,7 +64,7 @@ async def _asked(request: Request, top_k: int) -> Asked:
     if is_json(media_type):
         body = await read_json(request, PredictRequest)
         # Pictures in base64 take time to be read, however few bytes they have.
-        plain = not any(isinstance(each, dict) for each in body.inputs)
+        plain = not any(isinstance(each, dict) and "b64" in each for each in body.inputs)
         small = plain and len(await request.body()) <= SMALL_BYTES
         return Asked(body.inputs, body.top_k, body.special_tokens, small)
     if media_type in IMAGE_TYPES:

@@ -101,7 +101,9 @@ def _choose_task(installed: Installed, request: JobRequest, facts: DatasetFacts)
     if asked is None:
         if not fitting:
             raise invalid_field("/dataset", f"is of type {data}, for which no task is installed")
-        return next(iter(fitting.values()))
+        options = _given(request)
+        suiting = [task for task in fitting.values() if task.suits(facts.facts, options)]
+        return next(iter([*suiting, *fitting.values()]))
     if asked not in installed.tasks:
         names = known_names(installed.tasks, near=asked)
         raise invalid_field("/dataset/task", f"is no installed task; {names}")
@@ -113,10 +115,14 @@ def _choose_task(installed: Installed, request: JobRequest, facts: DatasetFacts)
     return fitting[asked]
 
 
-def _task_options(installed: Installed, task: TaskKind[Any], request: JobRequest) -> TaskOptions:
-    given = request.dataset.model_dump(
+def _given(request: JobRequest) -> dict[str, JsonValue]:
+    return request.dataset.model_dump(
         mode="json", exclude={"name", "task"}, exclude_unset=True, exclude_none=True
     )
+
+
+def _task_options(installed: Installed, task: TaskKind[Any], request: JobRequest) -> TaskOptions:
+    given = _given(request)
     found: dict[str, str] = {}
     for name in given:
         if name in task.options.model_fields:

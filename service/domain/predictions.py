@@ -18,7 +18,8 @@ class PredictRequest(Incoming):
     free_fields = frozenset({"inputs"})
 
     inputs: Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_INPUTS)] = Field(
-        description="Texts; or images: rows of pixels 0…255, or {'b64': a PNG or JPEG}."
+        description="Texts; images: rows of pixels 0…255, or {'b64': a PNG or JPEG}; rows of a "
+        "table: {'column': value}, null where a value is missing."
     )
     top_k: int = Field(default=5, ge=1, le=1000, description="Candidates per input.")
     special_tokens: bool = Field(

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import torch
+from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -134,12 +135,18 @@ class Prepared(NamedTuple):
     baseline: Baseline
 
 
+def _any_data(facts: object, options: object) -> bool:
+    del facts, options
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskKind(Generic[OptionsT]):
     """One kind of task.
 
     `shape(facts, options)` tells the shape without the data, for plans (for text an upper bound if
     options are not the defaults); `steps_per_epoch(facts, options, batch_size)` likewise.
+    `suits(facts, options)` says whether this is what a job means that does not name its task.
     """
 
     name: str
@@ -152,6 +159,7 @@ class TaskKind(Generic[OptionsT]):
     steps_per_epoch: Callable[[Any, OptionsT, int], int]
     prepare: Callable[[Data, OptionsT], Prepared]
     restore: Callable[[bytes], Task]
+    suits: Callable[[Any, Mapping[str, JsonValue]], bool] = _any_data
 
 
 def smaller_is_better(metric: str) -> bool:

@@ -1,0 +1,258 @@
+"""Classification of rows of a table: which class does a row belong to?
+
+Classes are the values of a category, or of a column of few numbers. The baseline always guesses the
+class that training has most often.
+"""
+
+# pyright: reportUnknownMemberType=false
+# torch leaves from_numpy untyped.
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field, JsonValue
+from torch import Tensor, nn
+from torch.nn import functional
+
+from service.datasets.base import TableData
+from service.domain.datasets import TableFacts
+from service.domain.evaluations import Evaluation
+from service.domain.jobs import Baseline
+from service.domain.predictions import Input, LabelCandidate, Prediction
+from service.domain.problems import Invalid, invalid_field
+from service.domain.shapes import Axis, TableShape
+from service.tasks.base import Batch, Encoded, Prepared, TaskKind
+from service.tasks.candidates import most_probable
+from service.tasks.evaluating import ClassEvidence
+from service.tasks.table_columns import MAX_CLASSES, Chosen, choose, find_target, is_measured
+from service.tasks.table_features import Features, Values, fit, widths
+from service.tasks.table_inputs import read_rows
+from service.tasks.table_options import TableOptions
+from service.tasks.table_rows import TableExamples, divide, is_missing, take, training_rows
+
+
+class ClassificationOptions(TableOptions):
+    """What can be chosen about the rows of a classification."""
+
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none",
+        description="balanced: in training an example counts the more, the rarer its class is; "
+        "metrics are not weighted.",
+    )
+
+
+class Classification:
+    """The task with everything that its rows fixed."""
+
+    def __init__(
+        self,
+        features: Features,
+        target: str,
+        classes: list[str],
+        weights: list[float] | None,
+    ) -> None:
+        self._features = features
+        self._target = target
+        self._classes = classes
+        self._weights = weights
+
+    @property
+    def shape(self) -> TableShape:
+        """Numbers and categories in, a logit for each class out."""
+        return TableShape(
+            numbers=len(self._features.number_names),
+            categories=tuple(each.size for each in self._features.embedded),
+            outputs=len(self._classes),
+        )
+
+    @property
+    def names(self) -> Mapping[Axis, Sequence[str]]:
+        """The numbers of a row, the values of its categories, and the classes."""
+        return {
+            "numbers": self._features.number_names,
+            "categories": [name for each in self._features.embedded for name in each.value_names],
+            "classes": self._classes,
+        }
+
+    def preparation(self) -> bytes:
+        """Return features, classes and their weights as JSON."""
+        prepared = {
+            "features": self._features.model_dump()["features"],
+            "target": self._target,
+            "classes": self._classes,
+            "weights": self._weights,
+        }
+        return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the mean cross-entropy over the rows, weighted if asked; there is no state."""
+        del carry
+        logits = cast("Tensor", model(batch.inputs))
+        if self._weights is None:
+            return functional.cross_entropy(logits, batch.targets), None
+        weights = torch.tensor(self._weights, device=logits.device)[batch.targets]
+        losses = functional.cross_entropy(logits, batch.targets, reduction="none")
+        return (weights * losses).mean(), None
+
+    def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
+        """Return the mean loss and the share of right answers."""
+        totals = torch.zeros(2, dtype=torch.float64)
+        count = 0
+        for batch in batches:
+            logits = cast("Tensor", model(batch.inputs))
+            loss = functional.cross_entropy(logits, batch.targets, reduction="sum")
+            hits = (logits.argmax(dim=-1) == batch.targets).sum()
+            totals += torch.stack([loss.double(), hits.double()]).cpu()
+            count += batch.weight
+        loss, hits = totals / max(count, 1)
+        return {"val_loss": loss.item(), "val_accuracy": hits.item()}
+
+    def assess(self, model: nn.Module, batches: Iterator[Batch]) -> Evaluation:
+        """Tell what a trained model is worth."""
+        evidence = ClassEvidence(self._classes)
+        for batch in batches:
+            evidence.add(cast("Tensor", model(batch.inputs)), batch.targets)
+        return evidence.evaluation()
+
+    def encode(self, inputs: Sequence[Input]) -> Encoded:
+        """Make rows of what a client sent."""
+        rows = read_rows(inputs, self._features, self._target)
+        tensor = torch.from_numpy(self._features.encode(rows.columns))
+        nothing: list[list[str]] = [[] for _ in inputs]
+        return Encoded(tensor, [1] * len(inputs), nothing, rows.warnings)
+
+    def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
+        """Return the logits (input, classes)."""
+        device = next(model.parameters()).device
+        with torch.inference_mode():
+            return cast("Tensor", model(encoded.tensor.to(device))).float().cpu()
+
+    def decode(
+        self, logits: Tensor, encoded: Encoded, *, top_k: int, special_tokens: bool
+    ) -> list[Prediction]:
+        """Name the most probable classes."""
+        del special_tokens  # classes have none
+        return [
+            Prediction(
+                candidates=[
+                    LabelCandidate(label=self._classes[index], probability=probability)
+                    for index, probability in row
+                ],
+                warnings=encoded.warnings[number],
+            )
+            for number, row in enumerate(most_probable(logits, top_k=top_k))
+        ]
+
+
+def prepare(data: TableData, options: ClassificationOptions) -> Prepared:
+    """Split the rows and measure the columns."""
+    chosen = _choose(data.facts, options)
+    classes, labels = _labels(data.columns[chosen.target.name])
+    sides = divide(data, chosen, options, labels[labels >= 0])
+    features = fit(chosen, take(data, chosen, sides.train))
+    counts = np.bincount(labels[sides.train], minlength=len(classes))
+    weights = _weights(counts) if options.class_weights == "balanced" else None
+
+    def examples(rows: NDArray[np.int64]) -> TableExamples:
+        encoded = features.encode(take(data, chosen, rows))
+        return TableExamples(encoded, torch.from_numpy(labels[rows]))
+
+    accuracy = float((labels[sides.validation] == counts.argmax()).mean())
+    return Prepared(
+        Classification(features, chosen.target.name, classes, weights),
+        examples(sides.train),
+        examples(sides.validation),
+        Baseline(name="majority_class", metrics={"val_accuracy": accuracy}),
+    )
+
+
+def restore(preparation: bytes) -> Classification:
+    """Make the task again, as it was prepared."""
+    prepared = json.loads(preparation)
+    return Classification(
+        Features.model_validate({"features": prepared["features"]}),
+        prepared["target"],
+        prepared["classes"],
+        prepared["weights"],
+    )
+
+
+def shape(facts: TableFacts, options: ClassificationOptions) -> TableShape:
+    """Tell the shape; with missing or rare values it may be smaller. Raises Invalid."""
+    chosen = _choose(facts, options)
+    numbers, categories = widths(chosen)
+    return TableShape(numbers=numbers, categories=categories, outputs=chosen.target.distinct)
+
+
+def steps_per_epoch(facts: TableFacts, options: ClassificationOptions, batch_size: int) -> int:
+    """Guess the batches of an epoch."""
+    return ceil(training_rows(facts, options) / batch_size)
+
+
+def suits(facts: TableFacts, options: Mapping[str, JsonValue]) -> bool:
+    """Tell whether the target is a category, or a number with few values."""
+    target = options.get("target")
+    try:
+        column = find_target(facts, target if isinstance(target, str) else None)
+    except Invalid:
+        return False
+    return not is_measured(column)
+
+
+TASK: TaskKind[ClassificationOptions] = TaskKind(
+    name="classification",
+    summary="Tells the class of a row from its other columns.",
+    data=("table",),
+    options=ClassificationOptions,
+    best_metric="val_accuracy",
+    metrics=("val_loss", "val_accuracy"),
+    shape=shape,
+    steps_per_epoch=steps_per_epoch,
+    prepare=cast("Any", prepare),
+    restore=restore,
+    suits=suits,
+)
+
+
+def _choose(facts: TableFacts, options: ClassificationOptions) -> Chosen:
+    target = find_target(facts, options.target)
+    wrong = f"is a {target.kind}" if target.kind in {"text", "date"} else None
+    if target.distinct > MAX_CLASSES:
+        wrong = f"has {target.distinct:,} different values"
+    if wrong is not None:
+        hint = "; for a number use the task regression" if target.kind == "number" else ""
+        detail = f"{wrong}, which is no class of at most {MAX_CLASSES:,}{hint}"
+        raise invalid_field("/dataset/target", detail)
+    return choose(facts, options)
+
+
+def _labels(values: Values) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the classes in order, and the place of each row's class; -1 where it has none."""
+    labels = np.full(len(values), -1, dtype=np.int64)
+    there = ~is_missing(values)
+    found, labels[there] = np.unique(
+        np.asarray(values)[there] if isinstance(values, np.ndarray) else _texts(values),
+        return_inverse=True,
+    )
+    if isinstance(values, np.ndarray):
+        return [
+            f"{value:.0f}" if value.is_integer() else repr(value) for value in found.tolist()
+        ], labels
+    return found.tolist(), labels
+
+
+def _texts(values: Sequence[str | None]) -> NDArray[np.str_]:
+    return np.array([value for value in values if value is not None], dtype=np.str_)
+
+
+def _weights(counts: NDArray[np.int64]) -> list[float]:
+    """Weigh classes so that each has an equal part; the mean over the training rows is 1."""
+    there = np.count_nonzero(counts)
+    return [counts.sum() / (there * count) if count else 0.0 for count in counts.tolist()]
