@@ -26,10 +26,10 @@ from service.api.problems import problem_responses, refuse
 from service.datasets import registry
 from service.domain import validation
 from service.domain.datasets import (
+    AnyDatasetSpec,
     Dataset,
     DatasetList,
     DatasetUploadSpec,
-    IdxDatasetSpec,
     NewDataset,
     TextDatasetBody,
     TextDatasetSpec,
@@ -83,7 +83,7 @@ class UploadSpec(RootModel[DatasetUploadSpec]):
 class Upload:
     """What came in: the spec and the files under their roles."""
 
-    def __init__(self, spec: TextDatasetSpec | IdxDatasetSpec, files: dict[str, BinaryIO]) -> None:
+    def __init__(self, spec: AnyDatasetSpec, files: dict[str, BinaryIO]) -> None:
         self.spec = spec
         self.files = files
 
@@ -99,7 +99,8 @@ async def _upload(request: Request) -> Upload:
     if is_json(media_type):
         max_bytes = parts_of(request.app).settings.max_body_bytes
         body = await read_json(request, TextDatasetBody, max_bytes=max_bytes)
-        return Upload(body, {"file": BytesIO(body.text.encode())})
+        spec = TextDatasetSpec.model_validate(body.model_dump(exclude={"text"}))
+        return Upload(spec, {"file": BytesIO(body.text.encode())})
     if media_type != FORM:
         raise unsupported(FORM, "application/json")
     form = await read_form(request, max_parts=MAX_PARTS)

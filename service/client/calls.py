@@ -26,7 +26,7 @@ from service.client.call import (
 from service.client.inputs import PredictInput, image_bytes, image_type, json_input
 from service.domain.certificates import Certificate
 from service.domain.components import ComponentInfo, ComponentList
-from service.domain.datasets import Dataset, DatasetList, IdxDatasetSpec, TextDatasetSpec
+from service.domain.datasets import AnyDatasetSpec, Dataset, DatasetList
 from service.domain.events import EventList
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
 from service.domain.models import Model, ModelList, ModelVersion
@@ -200,7 +200,7 @@ def get_dataset(name: str) -> Call[Dataset]:
 
 
 def add_dataset(
-    spec: TextDatasetSpec | IdxDatasetSpec | Mapping[str, Any], files: Mapping[str, Content]
+    spec: AnyDatasetSpec | Mapping[str, Any], files: Mapping[str, Content]
 ) -> Call[Dataset]:
     """Upload a dataset; the same bytes under the same name give the one that is there.
 

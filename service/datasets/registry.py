@@ -9,68 +9,107 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from io import BytesIO
 from types import MappingProxyType
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from pydantic import JsonValue
 
-from service.datasets import builtin, idx, text
+from service.datasets import builtin, idx, labelled_text, tables, text
 from service.datasets.base import BuiltIn, Data, Download
+from service.datasets.findings import Findings
+from service.domain.base import resolved_options
 from service.domain.datasets import (
+    AnyDatasetSpec,
+    AnyFacts,
     DatasetFacts,
     DatasetFile,
-    Facts,
+    Finding,
     IdxDatasetSpec,
+    ImageFacts,
+    ImageFolderDatasetSpec,
+    LabelledTextDatasetSpec,
+    LabelledTextFacts,
     NewDataset,
+    TableDatasetSpec,
+    TableFacts,
     TextDatasetSpec,
     TextFacts,
 )
 from service.domain.ports import BlobSink, BlobSource
-from service.domain.problems import FieldError, Invalid, TooLarge
+from service.domain.problems import invalid_field
 
 DEFAULT_MAX_DECODED_BYTES = 2 << 30
 
-_NO_OPTIONS = {"name", "type", "source", "licence", "text"}
+_NO_OPTIONS = {"name", "type", "source", "licence"}
 _ENTRY_POINTS = "trainyard.datasets"
 
 
+class Checked(NamedTuple):
+    """What is known of uploaded files, and what was noticed about them."""
+
+    facts: AnyFacts
+    findings: list[Finding]
+
+
 def check(
-    spec: TextDatasetSpec | IdxDatasetSpec,
+    spec: AnyDatasetSpec,
     files: Mapping[str, BinaryIO],
     max_decoded_bytes: int = DEFAULT_MAX_DECODED_BYTES,
-) -> Facts:
-    """Return the facts of uploaded files, read from where they stand. Raises Invalid, TooLarge."""
-    if isinstance(spec, IdxDatasetSpec):
-        return idx.check(files, spec, max_decoded_bytes)
-    errors = [
-        FieldError(pointer=f"/{role}", detail="is no part of a text: use file")
-        for role in files
-        if role != "file"
-    ]
-    if "file" not in files:
-        errors.append(FieldError(pointer="/file", detail="is missing; add the text as this file"))
-    if errors:
-        raise Invalid(
-            f"The files do not fit: {errors[0].pointer} {errors[0].detail}.", errors=errors
-        )
-    content = files["file"]
-    beginning = content.tell()
-    if content.seek(0, 2) - beginning > max_decoded_bytes:
-        raise TooLarge(f"The text has more than {max_decoded_bytes:,} bytes; send less.")
-    content.seek(beginning)
-    return text.check(content, spec)
+    *,
+    findings: Findings | None = None,
+) -> Checked:
+    """Return the facts of uploaded files, read from where they stand. Raises Invalid, TooLarge.
+
+    What was noticed until then stands in `findings` too, if one is handed in.
+    """
+    skip = not isinstance(spec, IdxDatasetSpec) and spec.on_error == "skip"
+    noticed = Findings(skip=skip) if findings is None else findings
+    noticed.skip = skip
+    facts = _facts(spec, files, max_decoded_bytes, noticed)
+    return Checked(facts, noticed.listed())
+
+
+def _facts(
+    spec: AnyDatasetSpec,
+    files: Mapping[str, BinaryIO],
+    max_decoded_bytes: int,
+    findings: Findings,
+) -> AnyFacts:
+    """Hand the files to who knows their type."""
+    match spec:
+        case IdxDatasetSpec():
+            return idx.check(files, spec, max_decoded_bytes)
+        case TextDatasetSpec():
+            return text.check_files(files, spec, max_decoded_bytes, findings)
+        case LabelledTextDatasetSpec():
+            return labelled_text.check(files, spec, max_decoded_bytes, findings)
+        case TableDatasetSpec():
+            return tables.check(files, spec, max_decoded_bytes, findings)
+        case ImageFolderDatasetSpec():
+            raise invalid_field("/type", "is not taken yet: send idx")
 
 
 def load(facts: DatasetFacts, source: BlobSource) -> Data:
     """Read the stored files of a dataset into memory."""
     files = {file.role: source.read(file.sha256) for file in facts.files}
-    if isinstance(facts.facts, TextFacts):
-        return text.load(files["file"], facts.facts)
-    return idx.load(files, facts.facts)
+    match facts.facts:
+        case TextFacts() as known:
+            return text.load(files["file"], known)
+        case LabelledTextFacts() as known:
+            return labelled_text.load(files, known)
+        case TableFacts() as known:
+            return tables.load(files, known)
+        case ImageFacts() as known:
+            return idx.load(files, known)
 
 
-def options_of(spec: TextDatasetSpec | IdxDatasetSpec) -> dict[str, JsonValue]:
-    """Return what of an upload's spec changes the data: all but its name, source and licence."""
-    return spec.model_dump(mode="json", exclude=_NO_OPTIONS)
+def options_of(spec: AnyDatasetSpec) -> dict[str, JsonValue]:
+    """Return what of an upload's spec changes the data: all but its name, source and licence.
+
+    Options marked LATER stand there only when they say something: their defaults must not change
+    the hash of a dataset that was there before.
+    """
+    options = resolved_options(spec)
+    return {name: value for name, value in options.items() if name not in _NO_OPTIONS}
 
 
 def dataset_sha256(
@@ -86,7 +125,7 @@ def dataset_sha256(
 
 
 def take_in(
-    spec: TextDatasetSpec | IdxDatasetSpec,
+    spec: AnyDatasetSpec,
     files: Mapping[str, BinaryIO],
     sink: BlobSink,
     *,
@@ -94,10 +133,11 @@ def take_in(
     built_in: bool = False,
 ) -> NewDataset:
     """Check files and store their bytes; what is left to write is the dataset's row."""
-    facts = check(spec, files, max_decoded_bytes)
+    beginnings = {role: content.tell() for role, content in files.items()}
+    facts, findings = check(spec, files, max_decoded_bytes)
     stored: list[DatasetFile] = []
     for role in sorted(files):
-        files[role].seek(0)
+        files[role].seek(beginnings[role])
         sha256, size = sink.put(files[role])
         stored.append(DatasetFile(role=role, sha256=sha256, bytes=size))
     options = options_of(spec)
@@ -107,6 +147,7 @@ def take_in(
         options=options,
         facts=facts,
         files=stored,
+        findings=findings,
         source=spec.source,
         licence=spec.licence,
         built_in=built_in,

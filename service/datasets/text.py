@@ -5,16 +5,18 @@ Every broken line is named (the first 100), because someone has to repair them.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import BinaryIO
 
 import numpy as np
 
 from service.datasets import splits
 from service.datasets.base import TextData
+from service.datasets.findings import Findings
 from service.datasets.splits import VALIDATION_FRACTION, training_words
 from service.datasets.words import DEFAULT_MAX_VOCABULARY, Corpus, vocabulary_size
 from service.domain.datasets import SequenceUnit, TextDatasetSpec, TextFacts
-from service.domain.problems import FieldError, Invalid, invalid_field
+from service.domain.problems import FieldError, Invalid, TooLarge, invalid_field
 
 MIN_STREAM_WORDS = 10
 MIN_COUNTS = 20
@@ -46,6 +48,32 @@ def check(content: BinaryIO, spec: TextDatasetSpec) -> TextFacts:
         ],
         training_examples=_training_examples(corpus, spec.sequences),
     )
+
+
+def check_files(
+    files: Mapping[str, BinaryIO],
+    spec: TextDatasetSpec,
+    max_decoded_bytes: int,
+    findings: Findings,
+) -> TextFacts:
+    """Return the facts of a text and its one file. Raises Invalid, TooLarge."""
+    errors = [
+        FieldError(pointer=f"/{role}", detail="is no part of a text: use file")
+        for role in files
+        if role != "file"
+    ]
+    if "file" not in files:
+        errors.append(FieldError(pointer="/file", detail="is missing; add the text as this file"))
+    if errors:
+        raise Invalid(
+            f"The files do not fit: {errors[0].pointer} {errors[0].detail}.", errors=errors
+        )
+    content = files["file"]
+    beginning = content.tell()
+    if content.seek(0, 2) - beginning > max_decoded_bytes:
+        raise TooLarge(f"The text has more than {max_decoded_bytes:,} bytes; send less.")
+    content.seek(beginning)
+    return check(content, spec)
 
 
 def load(content: bytes, facts: TextFacts) -> TextData:

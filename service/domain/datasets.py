@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from service.domain.base import Incoming, Moment, Outgoing
+from service.domain.base import LATER, Incoming, Moment, Outgoing
 from service.domain.text import Name, ShortText, Text
 
 SequenceUnit = Literal["lines", "stream"]
@@ -24,10 +24,10 @@ class UploadSpec(Incoming):
 class CheckedUpload(UploadSpec):
     """What all uploads of text have: how it is read, and what becomes of lines that cannot be."""
 
-    encoding: Encoding | None = Field(
+    encoding: Annotated[Encoding | None, LATER] = Field(
         default=None, description="null: found out; a byte order mark is always understood."
     )
-    on_error: Literal["refuse", "skip"] = Field(
+    on_error: Annotated[Literal["refuse", "skip"], LATER] = Field(
         default="refuse",
         description="skip: leave out the lines that cannot be read, and say how many and which.",
     )
@@ -83,6 +83,12 @@ class TableDatasetSpec(CsvDatasetSpec):
     series: bool = Field(
         default=False,
         description="The rows follow each other in time: the last ones validate, not some.",
+    )
+    kinds: dict[ShortText, ColumnKind] = Field(
+        default={},
+        description="What columns are, where it is not found out as meant: numbers that name a "
+        "category.",
+        examples=[{"grade": "category"}],
     )
     units: dict[ShortText, ShortText] = Field(
         default={}, description="Units of columns, shown with predictions.", examples=[{"p": "kW"}]

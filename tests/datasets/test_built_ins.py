@@ -33,7 +33,7 @@ class KeptBlobs:
 
 def facts_of(name: str) -> Facts:
     built_in = registry.built_ins()[name]
-    return registry.check(built_in.spec, opened(**built_in.files()))
+    return registry.check(built_in.spec, opened(**built_in.files())).facts
 
 
 def following(prompt: str) -> Counter[str]:

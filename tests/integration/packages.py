@@ -42,7 +42,7 @@ def __getattr__(name: str) -> Download:
 def a_download(name: str, files: Mapping[str, bytes]) -> Download:
     """Describe files, by their roles, as a dataset to download; it has no mirror of its own."""
     spec = IdxDatasetSpec(name=name, type="idx")
-    facts = registry.check(spec, {role: BytesIO(content) for role, content in files.items()})
+    facts = registry.check(spec, {role: BytesIO(content) for role, content in files.items()}).facts
     return Download(
         spec=spec,
         facts=facts,

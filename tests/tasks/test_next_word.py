@@ -62,7 +62,7 @@ def answers(
 def test_the_facts_of_a_built_in_tell_its_vocabulary_exactly(name: str, min_count: int) -> None:
     built_in = registry.built_ins()[name]
     files = built_in.files()
-    facts = registry.check(built_in.spec, opened(**files))
+    facts = registry.check(built_in.spec, opened(**files)).facts
     assert isinstance(facts, TextFacts)
     options = NextWordOptions(min_count=min_count)
     prepared = next_word.prepare(text.load(files["file"], facts), options)

@@ -1,0 +1,226 @@
+"""The columns of a file of rows: numbers where nearly all cells are numbers, else trimmed text.
+
+The first megabytes say which columns are numbers; when later cells say otherwise, the file is read
+again. So only one piece of it lies in memory as text at a time.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from service.datasets.csv_rows import Lines, Part
+from service.datasets.findings import Findings
+
+MOSTLY = 0.05
+"""So many of a column's cells may be no numbers, and it is still meant to be one of numbers."""
+
+_FEW = 8
+"""In shorter columns one cell that is no number makes the column one of text."""
+
+
+class Columns(NamedTuple):
+    """The good rows: Float64 or String, null where a value is missing."""
+
+    frame: pl.DataFrame
+    lines: list[Lines]
+
+    def line(self, row: int) -> int | None:
+        """Return the line of a row."""
+        for lines in self.lines:
+            if row < len(lines):
+                return int(lines[row])
+            row -= len(lines)
+        return None
+
+
+Reading = Callable[[Findings], Iterator[Part]]
+"""Reads a file from its beginning; rows that do not fit go to the findings."""
+
+
+def read(
+    reading: Reading,
+    names: Sequence[str],
+    *,
+    missing: Sequence[str],
+    numbers: Mapping[str, bool],
+    findings: Findings,
+    file: str = "file",
+) -> Columns:
+    """Read all rows; `numbers` tells of some columns whether they are such, others are judged."""
+    known = dict(numbers)
+    while True:
+        attempt = Findings(skip=findings.skip)
+        collector = _Collector(names, missing, known, attempt, file)
+        for part in reading(attempt):
+            collector.add(part)
+        texts = [name for name in collector.not_numbers() if name not in numbers]
+        if not texts:
+            findings.take(attempt)
+            return collector.columns()
+        known |= dict.fromkeys(texts, False)
+
+
+class _Collector:
+    def __init__(
+        self,
+        names: Sequence[str],
+        missing: Sequence[str],
+        known: dict[str, bool],
+        findings: Findings,
+        file: str,
+    ) -> None:
+        self._names = names
+        self._missing = missing
+        self._missing_numbers = _numbers_among(missing)
+        self._numbers = known
+        self._findings = findings
+        self._file = file
+        self._frames: list[pl.DataFrame] = []
+        self._lines: list[Lines] = []
+        self._wrong = dict.fromkeys(names, 0)
+        self._seen = dict.fromkeys(names, 0)
+
+    def add(self, part: Part) -> None:
+        """Take the rows of a part."""
+        texts: pl.DataFrame | None = None
+        if any(name not in self._numbers for name in self._names):
+            texts = part.texts()
+            for name in self._names:
+                if name not in self._numbers:
+                    self._numbers[name] = self._judge(texts[name])
+        schema = {name: pl.Float64 if self._numbers[name] else pl.String for name in self._names}
+        frame = part.typed(schema, self._missing)
+        if frame is None:
+            texts = part.texts() if texts is None else texts
+            frame, good = self._convert(texts, part.lines)
+        else:
+            frame, good = self._tidy(frame, part.lines)
+        lines = part.lines
+        if good is not None:
+            frame = frame.filter(good)
+            lines = np.asarray(lines, dtype=np.int64)[good.to_numpy()]
+        self._frames.append(frame)
+        self._lines.append(lines)
+
+    def not_numbers(self) -> list[str]:
+        """Name the columns that were read as numbers and turned out to be text."""
+        return [
+            name
+            for name, wrong in self._wrong.items()
+            if wrong and not _mostly(wrong, self._seen[name])
+        ]
+
+    def columns(self) -> Columns:
+        """Return what was read."""
+        if self._frames:
+            return Columns(pl.concat(self._frames, rechunk=False), self._lines)
+        schema = {
+            name: pl.Float64 if self._numbers.get(name) else pl.String for name in self._names
+        }
+        return Columns(pl.DataFrame(schema=schema), [])
+
+    def _judge(self, texts: pl.Series) -> bool:
+        values = _without(texts.str.strip_chars(), self._missing).drop_nulls()
+        wrong = int(values.cast(pl.Float64, strict=False).null_count())
+        return len(values) > 0 and (wrong == 0 or _mostly(wrong, len(values)))
+
+    def _tidy(self, frame: pl.DataFrame, lines: Lines) -> tuple[pl.DataFrame, pl.Series | None]:
+        """Trim texts and find infinite numbers in what polars read by itself."""
+        good: pl.Series | None = None
+        for name in self._names:
+            column = frame[name]
+            if not self._numbers[name]:
+                trimmed = _without(column.str.strip_chars(), self._missing)
+                frame = frame.with_columns(trimmed.alias(name))
+                continue
+            self._seen[name] += len(column) - column.null_count()
+            good = self._refuse_infinite(column, lines, good)
+            frame = frame.with_columns(self._known_numbers(column))
+        return frame, good
+
+    def _convert(self, texts: pl.DataFrame, lines: Lines) -> tuple[pl.DataFrame, pl.Series | None]:
+        """Read texts as what their columns are."""
+        columns: list[pl.Series] = []
+        good: pl.Series | None = None
+        for name in self._names:
+            values = _without(texts[name].str.strip_chars(), self._missing)
+            if self._numbers[name]:
+                numbers = values.cast(pl.Float64, strict=False)
+                self._seen[name] += len(values) - values.null_count()
+                wrong = numbers.is_null() & values.is_not_null()
+                if wrong.any():
+                    self._wrong[name] += int(wrong.sum())
+                    self._name_wrong(name, values, wrong, lines)
+                    good = ~wrong if good is None else good & ~wrong
+                good = self._refuse_infinite(numbers, lines, good)
+                values = self._known_numbers(numbers)
+            columns.append(values.alias(name))
+        return pl.DataFrame(columns), good
+
+    def _known_numbers(self, column: pl.Series) -> pl.Series:
+        """Make null what is no number, and numbers that stand for a missing value."""
+        column = column.fill_nan(None)
+        if self._missing_numbers is None:
+            return column
+        return column.set(column.is_in(self._missing_numbers).fill_null(value=False), None)
+
+    def _refuse_infinite(
+        self,
+        column: pl.Series,
+        lines: Lines,
+        good: pl.Series | None,
+    ) -> pl.Series | None:
+        infinite = column.is_infinite().fill_null(value=False)
+        if not infinite.any():
+            return good
+        detail = "is infinite or too large for a number; write a finite one, or leave it empty"
+        for row in infinite.arg_true().to_list():
+            self._findings.bad_line(
+                "infinite_value",
+                f"has a value that {detail}",
+                line=int(lines[row]),
+                file=self._file,
+                column=column.name,
+            )
+        return ~infinite if good is None else good & ~infinite
+
+    def _name_wrong(
+        self,
+        name: str,
+        values: pl.Series,
+        wrong: pl.Series,
+        lines: Lines,
+    ) -> None:
+        detail = (
+            f"has no number in the column {name!r}, whose other cells are numbers; correct it, or"
+            ' name the spelling in "missing", or the column in "kinds" as a category'
+        )
+        for row in wrong.arg_true().to_list():
+            self._findings.bad_line(
+                "not_a_number",
+                detail,
+                line=int(lines[row]),
+                file=self._file,
+                column=name,
+                excerpt=str(values[row]),
+            )
+
+
+def _mostly(wrong: int, seen: int) -> bool:
+    return seen >= _FEW and wrong <= max(1, MOSTLY * seen)
+
+
+def _numbers_among(missing: Sequence[str]) -> pl.Series | None:
+    """Find the numbers that stand for a missing value, however a file writes them."""
+    numbers = pl.Series(values=[*missing], dtype=pl.String).cast(pl.Float64, strict=False)
+    numbers = numbers.fill_nan(None).drop_nulls()
+    return numbers.implode() if len(numbers) else None
+
+
+def _without(texts: pl.Series, missing: Iterable[str]) -> pl.Series:
+    """Make null what is written for a missing value."""
+    spelled = pl.Series(values=[*missing], dtype=pl.String)
+    absent = texts.is_in(spelled.implode())
+    return texts.set(absent.fill_null(value=False), None) if absent.any() else texts

@@ -1,0 +1,110 @@
+"""The files of an upload of rows: what they are called, how they are read, and read again."""
+
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from typing import BinaryIO
+
+from service.datasets import csv_format, csv_rows, encodings
+from service.datasets.csv_format import Layout
+from service.datasets.csv_rows import Part
+from service.datasets.findings import Findings
+from service.domain.datasets import CsvDatasetSpec, CsvFormat
+from service.domain.problems import FieldError, Invalid, TooLarge
+
+TRAINING, VALIDATION = "file", "validation_file"
+ROLES = (TRAINING, VALIDATION)
+
+_SAMPLE_BYTES = 1 << 18
+
+
+class Sources:
+    """Where the rows stand. Each file is read from where it stood at first, as often as needed."""
+
+    def __init__(self, files: Mapping[str, BinaryIO]) -> None:
+        self._files = {role: (content, content.tell()) for role, content in files.items()}
+
+    @property
+    def roles(self) -> list[str]:
+        """Name the files, the one to learn from first."""
+        return [role for role in ROLES if role in self._files]
+
+    def opened(self, role: str) -> BinaryIO:
+        """Return a file at its beginning."""
+        content, beginning = self._files[role]
+        content.seek(beginning)
+        return content
+
+    def lay_out(self, spec: CsvDatasetSpec, findings: Findings) -> Layout:
+        """Find out how the rows are written. Raises Invalid if that is hopeless."""
+        encoding = spec.encoding or encodings.detect(self.opened(TRAINING))
+        sample = self._beginning(TRAINING, encoding)
+        if not sample.strip():
+            findings.error("/file", "empty", "is empty: it holds no row; send rows to learn from")
+        layout = csv_format.lay_out(sample, encoding, spec, findings)
+        findings.refuse("rows")
+        if spec.quoting is None and layout.format.quoting:
+            return self._with_quotes_that_pair(layout, findings)
+        return layout
+
+    def _with_quotes_that_pair(self, layout: Layout, findings: Findings) -> Layout:
+        """Take quotes as ordinary characters if only so the whole file can be read better."""
+        marked = self._bad_lines(layout)
+        if not marked.counts["unclosed_quote"]:
+            return layout
+        plain = Layout(layout.format.model_copy(update={"quoting": False}), layout.columns)
+        if self._bad_lines(plain).bad_lines >= marked.bad_lines:
+            return layout
+        line = marked.named_lines[0].line
+        detail = "double quotes do not pair, so they are taken as ordinary characters"
+        findings.note("quotes_are_text", detail, line=line, count=marked.counts["unclosed_quote"])
+        return plain
+
+    def _bad_lines(self, layout: Layout) -> Findings:
+        found = Findings()
+        for role in self.roles:
+            for _ in self.parts(role, layout, found):
+                pass
+        return found
+
+    def known_layout(self, layout: CsvFormat) -> Layout:
+        """Return how checked files are read; only the names of the columns are read anew."""
+        return csv_format.named(layout, self._beginning(TRAINING, layout.encoding))
+
+    def parts(self, role: str, layout: Layout, findings: Findings) -> Iterator[Part]:
+        """Read the rows of a file."""
+        return csv_rows.parts(self.opened(role), layout, findings, file=role)
+
+    def _beginning(self, role: str, encoding: encodings.Encoding) -> str:
+        """Return the first whole lines as text."""
+        content = BytesIO(self.opened(role).read(_SAMPLE_BYTES))
+        unread = Findings(skip=True)
+        text = b"".join(each.text for each in encodings.pieces(content, encoding, unread))
+        end = text.rfind(b"\n") + 1
+        whole = len(content.getvalue()) < _SAMPLE_BYTES or not end
+        return (text if whole else text[:end]).decode()
+
+
+def refuse_wrong_files(files: Mapping[str, BinaryIO], max_decoded_bytes: int) -> None:
+    """Raise Invalid for files that rows do not have, TooLarge for more bytes than are taken."""
+    errors = [
+        FieldError(pointer=f"/{role}", detail=f"is no part of such data: use {' or '.join(ROLES)}")
+        for role in files
+        if role not in ROLES
+    ]
+    if TRAINING not in files:
+        errors.append(FieldError(pointer="/file", detail="is missing; add the rows as this file"))
+    if errors:
+        detail = f"The files do not fit: {errors[0].pointer} {errors[0].detail}."
+        raise Invalid(detail, errors=errors)
+    size = 0
+    for content in files.values():
+        beginning = content.tell()
+        size += content.seek(0, 2) - beginning
+        content.seek(beginning)
+    if size > max_decoded_bytes:
+        raise TooLarge(f"The files have more than {max_decoded_bytes:,} bytes; send less.")
+
+
+def stored(files: Mapping[str, bytes]) -> Sources:
+    """Return stored files as they were checked."""
+    return Sources({role: BytesIO(content) for role, content in files.items()})

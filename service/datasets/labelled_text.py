@@ -1,0 +1,173 @@
+"""Texts with labels: a file of rows of which one column is a text and one its class."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from service.datasets.base import LabelledTextData
+from service.datasets.csv_format import Layout
+from service.datasets.csv_sources import VALIDATION, Sources, refuse_wrong_files, stored
+from service.datasets.findings import Findings
+from service.datasets.words import tokenize
+from service.domain.datasets import LabelledTextDatasetSpec, LabelledTextFacts
+from service.domain.problems import known_names
+
+FEW_EXAMPLES = 5
+MAX_CLASSES = 1000
+
+_TEXTS = ("text", "message", "sentence", "question", "content", "comment", "review", "document")
+_LABELS = ("label", "class", "category", "target", "sentiment", "intent", "tag", "y")
+_SPLITS = {"train": False, "validation": True}
+
+
+class _Read(NamedTuple):
+    """The good rows."""
+
+    texts: list[str]
+    labels: list[str]
+    held_out: list[bool]
+
+
+class _Chosen(NamedTuple):
+    text: str
+    label: str
+    split: str | None
+
+
+def check(
+    files: Mapping[str, BinaryIO],
+    spec: LabelledTextDatasetSpec,
+    max_decoded_bytes: int,
+    findings: Findings,
+) -> LabelledTextFacts:
+    """Return the facts of texts with labels. Raises Invalid for what cannot be learned from."""
+    refuse_wrong_files(files, max_decoded_bytes)
+    sources = Sources(files)
+    layout = sources.lay_out(spec, findings)
+    chosen = _choose(sources, layout, spec, findings)
+    read = _read(sources, layout, chosen, findings)
+    counts = Counter(read.labels)
+    if not read.labels:
+        findings.error("/file", "empty", "holds no row that can be read")
+    elif len(counts) < 2:
+        detail = "has one class only; send examples of at least two"
+        findings.error("/file", "one_class", detail, column=chosen.label)
+    elif len(counts) > MAX_CLASSES:
+        detail = f"has {len(counts):,} classes, more than {MAX_CLASSES:,}; is this the label?"
+        findings.error("/label", "too_many_classes", detail, column=chosen.label)
+    findings.refuse("rows")
+    classes = sorted(counts)
+    held_out = Counter(
+        label for label, held in zip(read.labels, read.held_out, strict=True) if held
+    )
+    words = Counter[str]()
+    longest = 0
+    for text in read.texts:
+        tokens = tokenize(text)
+        words.update(tokens)
+        longest = max(longest, len(tokens))
+    return LabelledTextFacts(
+        format=layout.format,
+        text=chosen.text,
+        label=chosen.label,
+        classes=classes,
+        examples=len(read.labels),
+        test_examples=held_out.total(),
+        examples_per_class=[counts[name] - held_out[name] for name in classes],
+        words=words.total(),
+        distinct_words=len(words),
+        longest=longest,
+    )
+
+
+def load(files: Mapping[str, bytes], facts: LabelledTextFacts) -> LabelledTextData:
+    """Read stored texts that were checked before."""
+    sources = stored(files)
+    layout = sources.known_layout(facts.format)
+    chosen = _Chosen(facts.text, facts.label, facts.format.split)
+    read = _read(sources, layout, chosen, Findings(skip=True))
+    index = {name: number for number, name in enumerate(facts.classes)}
+    has_split = facts.format.split is not None or VALIDATION in files
+    return LabelledTextData(
+        facts=facts,
+        texts=read.texts,
+        labels=np.array([index[label] for label in read.labels], dtype=np.int64),
+        held_out=np.array(read.held_out, dtype=np.bool_) if has_split else None,
+    )
+
+
+def _read(sources: Sources, layout: Layout, chosen: _Chosen, findings: Findings) -> _Read:
+    read = _Read([], [], [])
+    for role in sources.roles:
+        for part in sources.parts(role, layout, findings):
+            frame = part.texts()
+            texts = frame[chosen.text].str.strip_chars().to_list()
+            labels = frame[chosen.label].str.strip_chars().to_list()
+            splits = None if chosen.split is None else frame[chosen.split].str.strip_chars()
+            for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
+                line = int(part.lines[row])
+                if not text:
+                    _bad(findings, "empty_text", "has no text; write one", line, role)
+                elif not label:
+                    _bad(findings, "missing_label", "has no label; write one", line, role)
+                elif splits is not None and splits[row] not in _SPLITS:
+                    detail = "says neither `train` nor `validation` in the column of the split"
+                    _bad(findings, "unknown_split", detail, line, role)
+                else:
+                    read.texts.append(text)
+                    read.labels.append(label)
+                    read.held_out.append(
+                        role == VALIDATION if splits is None else _SPLITS[splits[row]]
+                    )
+    return read
+
+
+def _bad(findings: Findings, code: str, detail: str, line: int, file: str) -> None:
+    findings.bad_line(code, detail, line=line, file=file)
+
+
+def _choose(
+    sources: Sources, layout: Layout, spec: LabelledTextDatasetSpec, findings: Findings
+) -> _Chosen:
+    """Return the columns to use. Raises Invalid for names that no column has."""
+    for field, name in (("text", spec.text), ("label", spec.label), ("split", spec.split)):
+        if name is not None and name not in layout.columns:
+            detail = f"is no column of the file; {known_names(layout.columns[:50], near=name)}"
+            findings.error(f"/{field}", "unknown_column", detail)
+    left = [name for name in layout.columns if name not in {spec.text, spec.label, spec.split}]
+    if len(left) + (spec.text is not None) + (spec.label is not None) < 2:
+        detail = "has too few columns: send one of texts and one of labels"
+        findings.error("/file", "too_few_columns", detail)
+    findings.refuse("rows")
+    label = spec.label or _by_name(left, _LABELS)
+    text = spec.text or _by_name([name for name in left if name != label], _TEXTS)
+    if text is None or label is None:
+        text, label = _by_content(sources, layout, left, text, label)
+    if spec.text is None or spec.label is None:
+        detail = f"the column {text!r} is taken as the text and {label!r} as its label"
+        findings.note("columns_chosen", detail)
+    return _Chosen(text, label, spec.split)
+
+
+def _by_name(columns: Sequence[str], known: Sequence[str]) -> str | None:
+    lower = {name.lower(): name for name in reversed(columns)}
+    return next((lower[name] for name in known if name in lower), None)
+
+
+def _by_content(
+    sources: Sources, layout: Layout, left: Sequence[str], text: str | None, label: str | None
+) -> tuple[str, str]:
+    """Take as label the column with the fewest values, as text the one with the longest cells."""
+    part = next(iter(sources.parts("file", layout, Findings(skip=True))), None)
+    frame = pl.DataFrame(schema=dict.fromkeys(left, pl.String)) if part is None else part.texts()
+    if label is None:
+        label = min(
+            (name for name in left if name != text), key=lambda name: frame[name].n_unique()
+        )
+    if text is None:
+        others = [name for name in left if name != label]
+        text = max(others, key=lambda name: frame[name].str.len_chars().sum())
+    return text, label

@@ -1,0 +1,94 @@
+"""What a column of a table is: a number, a category, a date or text; and what is known of it."""
+
+import polars as pl
+
+from service.domain.datasets import Column, ColumnKind
+
+MAX_CATEGORIES = 1000
+"""A column of more different values is text, and so is one whose values hardly come again."""
+
+DATES = (
+    "%Y-%m-%d",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M",
+    "%Y/%m/%d",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%Y.%m.%d",
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%m/%d/%Y",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y",
+    "%d/%m/%Y %H:%M",
+)
+"""How dates may be written; the first that reads all of a column is taken, in UTC."""
+
+_RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
+_PROBE = 100
+
+
+def describe(series: pl.Series, kind: ColumnKind | None, unit: str | None) -> Column:
+    """Return what is known of a column; `kind` is what the user said it is."""
+    missing = series.null_count()
+    if series.dtype == pl.Float64:
+        distinct = series.drop_nulls().n_unique()
+        least, most = series.min(), series.max()
+        return Column(
+            name=series.name,
+            kind="number",
+            missing=missing,
+            distinct=distinct,
+            minimum=least if isinstance(least, float) else None,
+            maximum=most if isinstance(most, float) else None,
+            unit=unit,
+        )
+    counts = series.drop_nulls().value_counts(name="count")
+    found = kind or _kind(series, distinct=counts.height)
+    values: list[str] = []
+    if found == "category":
+        ordered = counts.sort(["count", series.name], descending=[True, False])
+        values = ordered[series.name].to_list()
+    return Column(
+        name=series.name,
+        kind=found,
+        missing=missing,
+        distinct=counts.height,
+        values=values,
+        unit=unit,
+    )
+
+
+def date_format(series: pl.Series) -> str | None:
+    """Find how the dates of a column are written; None if they are not all dates."""
+    values = series.drop_nulls()
+    if not len(values):
+        return None
+    probe = values.head(_PROBE)
+    for written in DATES:
+        if _parsed(probe, written).null_count() == 0 and not _parsed(values, written).null_count():
+            return written
+    return None
+
+
+def dates(series: pl.Series) -> pl.Series:
+    """Write the dates of a column as RFC 3339 does, in UTC."""
+    written = date_format(series)
+    return series if written is None else _parsed(series, written).dt.strftime(_RFC_3339)
+
+
+def _parsed(series: pl.Series, written: str) -> pl.Series:
+    if "%H" in written:
+        return series.str.to_datetime(written, time_unit="us", strict=False)
+    return series.str.to_date(written, strict=False).cast(pl.Datetime("us"))
+
+
+def _kind(series: pl.Series, *, distinct: int) -> ColumnKind:
+    if date_format(series) is not None:
+        return "date"
+    repeats = distinct * 2 <= len(series) - series.null_count()
+    return "category" if distinct and distinct <= MAX_CATEGORIES and repeats else "text"
