@@ -105,20 +105,22 @@ class Classification:
         """Return the mean loss and the share of right answers."""
         totals = torch.zeros(2, dtype=torch.float64)
         count = 0
-        for batch in batches:
-            logits = cast("Tensor", model(batch.inputs))
-            loss = functional.cross_entropy(logits, batch.targets, reduction="sum")
-            hits = (logits.argmax(dim=-1) == batch.targets).sum()
-            totals += torch.stack([loss.double(), hits.double()]).cpu()
-            count += batch.weight
+        with torch.inference_mode():
+            for batch in batches:
+                logits = cast("Tensor", model(batch.inputs))
+                loss = functional.cross_entropy(logits, batch.targets, reduction="sum")
+                hits = (logits.argmax(dim=-1) == batch.targets).sum()
+                totals += torch.stack([loss.double(), hits.double()]).cpu()
+                count += batch.weight
         loss, hits = totals / max(count, 1)
         return {"val_loss": loss.item(), "val_accuracy": hits.item()}
 
     def assess(self, model: nn.Module, batches: Iterator[Batch]) -> Evaluation:
         """Tell what a trained model is worth."""
         evidence = ClassEvidence(self._classes)
-        for batch in batches:
-            evidence.add(cast("Tensor", model(batch.inputs)), batch.targets)
+        with torch.inference_mode():
+            for batch in batches:
+                evidence.add(cast("Tensor", model(batch.inputs)), batch.targets)
         return evidence.evaluation()
 
     def encode(self, inputs: Sequence[Input]) -> Encoded:

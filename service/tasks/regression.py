@@ -111,21 +111,23 @@ class Regression:
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
         """Return the loss and, in the unit of the target, MAE, RMSE and R²."""
         losses, values, targets = list[Tensor](), list[Tensor](), list[Tensor]()
-        for batch in batches:
-            outputs = _outputs(model, batch.inputs)
-            losses.append(functional.mse_loss(outputs, batch.targets, reduction="none"))
-            values.append(self._target.outside(outputs))
-            targets.append(self._true(batch))
+        with torch.inference_mode():
+            for batch in batches:
+                outputs = _outputs(model, batch.inputs)
+                losses.append(functional.mse_loss(outputs, batch.targets, reduction="none"))
+                values.append(self._target.outside(outputs))
+                targets.append(self._true(batch))
         metrics = _metrics(_numbers(values), _numbers(targets))
         return {"val_loss": float(_numbers(losses).mean()), **metrics}
 
     def assess(self, model: nn.Module, batches: Iterator[Batch]) -> Evaluation:
         """Tell what a trained model is worth."""
         evidence = ValueEvidence(series=self._series)
-        for batch in batches:
-            outputs = _outputs(model, batch.inputs)
-            losses = functional.mse_loss(outputs, batch.targets, reduction="none")
-            evidence.add(self._target.outside(outputs), self._true(batch), losses)
+        with torch.inference_mode():
+            for batch in batches:
+                outputs = _outputs(model, batch.inputs)
+                losses = functional.mse_loss(outputs, batch.targets, reduction="none")
+                evidence.add(self._target.outside(outputs), self._true(batch), losses)
         return evidence.evaluation()
 
     def encode(self, inputs: Sequence[Input]) -> Encoded:
