@@ -9,6 +9,7 @@ import struct
 import warnings
 import zlib
 from io import BytesIO
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,12 +85,34 @@ def read(
         except Image.DecompressionBombError:
             raise _too_many_pixels(pointer) from None
         except _DAMAGED:
-            kinds = ", ".join(FORMATS[:-1])
-            detail = (
-                f"is no picture that can be decoded; send a whole {kinds} or {FORMATS[-1]} file"
-            )
-            raise invalid_field(pointer, detail) from None
+            raise _no_picture(pointer) from None
     return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
+
+
+class Look(NamedTuple):
+    """What the header of a picture file says."""
+
+    pixels: int
+    animated: bool
+    cmyk: bool
+
+
+def look(content: bytes, *, pointer: str = "/file") -> Look:
+    """Read only the header of a picture file. Raises Invalid for what is no picture."""
+    try:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
+            animated = bool(getattr(image, "is_animated", False))
+            return Look(image.width * image.height, animated, image.mode == "CMYK")
+    except Image.DecompressionBombError:
+        raise _too_many_pixels(pointer) from None
+    except _DAMAGED:
+        raise _no_picture(pointer) from None
+
+
+def _no_picture(pointer: str) -> Invalid:
+    kinds = ", ".join(FORMATS[:-1])
+    detail = f"is no picture that can be decoded; send a whole {kinds} or {FORMATS[-1]} file"
+    return invalid_field(pointer, detail)
 
 
 def _too_many_pixels(pointer: str) -> Invalid:

@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from pydantic import JsonValue
 
-from service.datasets import builtin, idx, labelled_text, tables, text
+from service.datasets import builtin, idx, image_folder, labelled_text, tables, text
 from service.datasets.base import BuiltIn, Data, Download
 from service.datasets.findings import Findings
 from service.domain.base import resolved_options
@@ -35,7 +35,6 @@ from service.domain.datasets import (
     TextFacts,
 )
 from service.domain.ports import BlobSink, BlobSource
-from service.domain.problems import invalid_field
 
 DEFAULT_MAX_DECODED_BYTES = 2 << 30
 
@@ -85,7 +84,7 @@ def _facts(
         case TableDatasetSpec():
             return tables.check(files, spec, max_decoded_bytes, findings)
         case ImageFolderDatasetSpec():
-            raise invalid_field("/type", "is not taken yet: send idx")
+            return image_folder.check(files, spec, max_decoded_bytes, findings)
 
 
 def load(facts: DatasetFacts, source: BlobSource) -> Data:
@@ -98,6 +97,8 @@ def load(facts: DatasetFacts, source: BlobSource) -> Data:
             return labelled_text.load(files, known)
         case TableFacts() as known:
             return tables.load(files, known)
+        case ImageFacts(type="image_folder") as known:
+            return image_folder.load(files, known)
         case ImageFacts() as known:
             return idx.load(files, known)
 
