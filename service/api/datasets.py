@@ -5,7 +5,8 @@ from io import BytesIO
 from typing import Annotated, BinaryIO
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import RootModel
 from starlette.datastructures import FormData
 
@@ -23,14 +24,22 @@ from service.api.built_ins import bring_in, bring_in_all
 from service.api.idempotency import Once
 from service.api.parts import After, DatabaseOf, DatasetPath, Limit, Parts, PartsOf, parts_of
 from service.api.problems import problem_responses, refuse
-from service.datasets import registry
+from service.datasets import json_rows, registry
+from service.datasets.findings import MAX_FINDINGS
 from service.domain import validation
 from service.domain.datasets import (
     AnyDatasetSpec,
     Dataset,
+    DatasetBody,
     DatasetList,
+    DatasetReport,
     DatasetUploadSpec,
+    Finding,
+    LabelledTextDatasetBody,
+    LabelledTextDatasetSpec,
     NewDataset,
+    TableDatasetBody,
+    TableDatasetSpec,
     TextDatasetBody,
     TextDatasetSpec,
 )
@@ -52,7 +61,12 @@ _FORM_SCHEMA = {
         "additionalProperties": False,
         "properties": {
             "spec": {"$ref": "#/components/schemas/UploadSpec"},
-            "file": {"type": "string", "format": "binary", "description": "The text."},
+            "file": {"type": "string", "format": "binary", "description": "The text or the rows."},
+            "validation_file": {
+                "type": "string",
+                "format": "binary",
+                "description": "Rows that validate: labelled texts and tables.",
+            },
             "images": {"type": "string", "format": "binary", "description": "IDX, plain or gzip."},
             "labels": {"type": "string", "format": "binary"},
             "test_images": {"type": "string", "format": "binary"},
@@ -64,14 +78,39 @@ _FORM_SCHEMA = {
         "text": {
             "value": {"spec": '{"name": "nature", "type": "text"}', "file": "the sun is warm"}
         },
+        "table": {
+            "value": {
+                "spec": '{"name": "plants", "type": "table", "target": "height_cm"}',
+                "file": "light_hours,height_cm\n4,12.5\n8,31\n",
+            }
+        },
         "idx": {"value": {"spec": '{"name": "my-digits", "type": "idx"}', "images": "…"}},
     },
 }
 _BODY = takes(
     multipart_form_data=_FORM_SCHEMA,
     application_json=named(
-        "TextDatasetBody",
+        "DatasetBody",
         text={"name": "nature", "type": "text", "text": "the sun is warm\nthe sea is deep\n"},
+        labelled_text={
+            "name": "opinions",
+            "type": "labelled_text",
+            "rows": [
+                {"text": "I like it", "label": "good"},
+                {"text": "never again", "label": "bad"},
+                {"text": "very nice", "label": "good"},
+                {"text": "it broke", "label": "bad"},
+            ],
+        },
+        table={
+            "name": "plants",
+            "type": "table",
+            "target": "height_cm",
+            "rows": [
+                {"light_hours": 4, "soil": "sand", "height_cm": 12.5},
+                {"light_hours": 8, "soil": "loam", "height_cm": 31},
+            ],
+        },
     ),
 )
 
@@ -98,14 +137,23 @@ async def _upload(request: Request) -> Upload:
     media_type = media_type_of(request)
     if is_json(media_type):
         max_bytes = parts_of(request.app).settings.max_body_bytes
-        body = await read_json(request, TextDatasetBody, max_bytes=max_bytes)
-        spec = TextDatasetSpec.model_validate(body.model_dump(exclude={"text"}))
-        return Upload(spec, {"file": BytesIO(body.text.encode())})
+        body = (await read_json(request, DatasetBody, max_bytes=max_bytes)).root
+        return await run_in_threadpool(_written, body)
     if media_type != FORM:
         raise unsupported(FORM, "application/json")
     form = await read_form(request, max_parts=MAX_PARTS)
     spec = validation.parse(UploadSpec, await _spec_part(form)).root
     return Upload(spec, _files(form))
+
+
+def _written(body: TextDatasetBody | LabelledTextDatasetBody | TableDatasetBody) -> Upload:
+    """Make of a body the file that it would have been."""
+    if isinstance(body, TextDatasetBody):
+        said = body.model_dump(exclude={"text"}, exclude_unset=True)
+        return Upload(TextDatasetSpec.model_validate(said), {"file": BytesIO(body.text.encode())})
+    said = body.model_dump(exclude={"rows"}, exclude_unset=True)
+    kind = TableDatasetSpec if isinstance(body, TableDatasetBody) else LabelledTextDatasetSpec
+    return Upload(kind.model_validate(said), {"file": BytesIO(json_rows.as_csv(body.rows))})
 
 
 async def _spec_part(form: FormData) -> bytes:
@@ -139,16 +187,24 @@ def _files(form: FormData) -> dict[str, BinaryIO]:
     status_code=201,
     response_model=Dataset,
     responses={
-        200: {"model": Dataset, "description": "The same dataset was there already."},
+        200: {
+            "model": Dataset | DatasetReport,
+            "description": "The same dataset was there already; with dry_run: what was found.",
+        },
         **problem_responses(400, 409, 413, 415, 422),
     },
     openapi_extra=_BODY,
 )
 def create_dataset(
-    once: Once, upload: Annotated[Upload, Depends(_upload)], parts: PartsOf
+    once: Once,
+    upload: Annotated[Upload, Depends(_upload)],
+    parts: PartsOf,
+    dry_run: Annotated[bool, Query(description="Answer a report; store nothing.")] = False,
 ) -> Response:
     """Check data wholly and store them. The same bytes and options under the same name: 200."""
     bring_in(parts.database, upload.spec.name)
+    if dry_run:
+        return _as_json(_report(parts, upload))
     new = _take_in(parts, upload)
     with once.begin() as session:
         dataset, created = dataset_store.add_dataset(session, new, now=database_now(session))
@@ -163,6 +219,25 @@ def _take_in(parts: Parts, upload: Upload) -> NewDataset:
         DatabaseBlobs(parts.database),
         max_decoded_bytes=parts.settings.max_dataset_bytes,
     )
+
+
+def _report(parts: Parts, upload: Upload) -> DatasetReport:
+    """Tell what an upload would become, also that its name is taken."""
+    report = registry.report(
+        upload.spec, upload.files, max_decoded_bytes=parts.settings.max_dataset_bytes
+    )
+    with parts.database.read() as session:
+        known = dataset_store.find_sha256(session, upload.spec.name)
+    if known is None or report.sha256 in {None, known}:
+        return report
+    detail = "another dataset has this name; choose another, or delete that one"
+    taken = Finding(level="error", code="dataset_name_taken", detail=detail)
+    findings = [taken, *report.findings][:MAX_FINDINGS]
+    return report.model_copy(update={"accepted": False, "findings": findings})
+
+
+def _as_json(report: DatasetReport) -> Response:
+    return Response(report.model_dump_json(), media_type="application/json")
 
 
 @router.get("", responses=problem_responses(400, 422))

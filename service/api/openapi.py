@@ -15,7 +15,7 @@ from service.api.datasets import UploadSpec
 from service.api.links import add_links
 from service.api.problems import ProblemDetails, problem_responses
 from service.catalogue import Catalogue
-from service.domain.datasets import TextDatasetBody
+from service.domain.datasets import DatasetBody
 from service.domain.models import PromotionRequest
 from service.domain.predictions import PredictRequest
 from service.domain.requests import ForkRequest
@@ -44,7 +44,7 @@ def _document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
     )
     models: list[type[BaseModel]] = [
         catalogue.job_request,
-        TextDatasetBody,
+        DatasetBody,
         UploadSpec,
         PredictRequest,
         ForkRequest,

@@ -114,6 +114,7 @@ class AsyncClient:
     list_datasets = _sends(calls.list_datasets)
     get_dataset = _sends(calls.get_dataset)
     add_dataset = _sends(calls.add_dataset)
+    check_dataset = _sends(calls.check_dataset)
     delete_dataset = _sends(calls.delete_dataset)
 
     list_models = _sends(calls.list_models)

@@ -26,7 +26,7 @@ from service.client.call import (
 from service.client.inputs import PredictInput, image_bytes, image_type, json_input
 from service.domain.certificates import Certificate
 from service.domain.components import ComponentInfo, ComponentList
-from service.domain.datasets import AnyDatasetSpec, Dataset, DatasetList
+from service.domain.datasets import AnyDatasetSpec, Dataset, DatasetList, DatasetReport
 from service.domain.events import EventList
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
 from service.domain.models import Model, ModelList, ModelVersion
@@ -204,12 +204,22 @@ def add_dataset(
 ) -> Call[Dataset]:
     """Upload a dataset; the same bytes under the same name give the one that is there.
 
-    A text has one file, `file`; IDX has `images`, `labels` and may have `test_images`,
+    A text has one file, `file`; labelled texts and tables too, and may have `validation_file`; a
+    folder of images is a zip, `file`; IDX has `images`, `labels` and may have `test_images`,
     `test_labels`. Paths are streamed from the disk.
     """
     parts: Parts = {"spec": json_bytes(what_was_said(spec)).decode(), **files}
     key = key_of_a_call(None)
     return _post("/v1/datasets", Dataset, parts=parts, repeatable=True, idempotency_key=key)
+
+
+def check_dataset(
+    spec: AnyDatasetSpec | Mapping[str, Any], files: Mapping[str, Content]
+) -> Call[DatasetReport]:
+    """Tell what an upload would become and what was found in it; nothing is stored."""
+    parts: Parts = {"spec": json_bytes(what_was_said(spec)).decode(), **files}
+    query: Query = {"dry_run": "true"}
+    return _post("/v1/datasets", DatasetReport, parts=parts, query=query, repeatable=True)
 
 
 def delete_dataset(name: str) -> Call[None]:

@@ -102,6 +102,7 @@ class Client:
     list_datasets = _sends(calls.list_datasets)
     get_dataset = _sends(calls.get_dataset)
     add_dataset = _sends(calls.add_dataset)
+    check_dataset = _sends(calls.check_dataset)
     delete_dataset = _sends(calls.delete_dataset)
 
     list_models = _sends(calls.list_models)

@@ -153,7 +153,7 @@ class _Collector:
                 if wrong.any():
                     self._wrong[name] += int(wrong.sum())
                     self._name_wrong(name, values, wrong, lines)
-                    good = ~wrong if good is None else good & ~wrong
+                    good = _both(good, ~wrong)
                 good = self._refuse_infinite(numbers, lines, good)
                 values = self._known_numbers(numbers)
             columns.append(values.alias(name))
@@ -176,7 +176,7 @@ class _Collector:
         if not infinite.any():
             return good
         detail = "is infinite or too large for a number; write a finite one, or leave it empty"
-        for row in infinite.arg_true().to_list():
+        for row in _rows_of(infinite):
             self._findings.bad_line(
                 "infinite_value",
                 f"has a value that {detail}",
@@ -184,7 +184,7 @@ class _Collector:
                 file=self._file,
                 column=column.name,
             )
-        return ~infinite if good is None else good & ~infinite
+        return _both(good, ~infinite)
 
     def _name_wrong(
         self,
@@ -197,7 +197,7 @@ class _Collector:
             f"has no number in the column {name!r}, whose other cells are numbers; correct it, or"
             ' name the spelling in "missing", or the column in "kinds" as a category'
         )
-        for row in wrong.arg_true().to_list():
+        for row in _rows_of(wrong):
             self._findings.bad_line(
                 "not_a_number",
                 detail,
@@ -206,6 +206,14 @@ class _Collector:
                 column=name,
                 excerpt=str(values[row]),
             )
+
+
+def _rows_of(marked: pl.Series) -> list[int]:
+    return marked.arg_true().to_list()
+
+
+def _both(good: pl.Series | None, also: pl.Series) -> pl.Series:
+    return also if good is None else good & also
 
 
 def _mostly(wrong: int, seen: int) -> bool:

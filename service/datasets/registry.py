@@ -22,6 +22,7 @@ from service.domain.datasets import (
     AnyFacts,
     DatasetFacts,
     DatasetFile,
+    DatasetReport,
     Finding,
     IdxDatasetSpec,
     ImageFacts,
@@ -35,10 +36,12 @@ from service.domain.datasets import (
     TextFacts,
 )
 from service.domain.ports import BlobSink, BlobSource
+from service.domain.problems import FieldError, Invalid
 
 DEFAULT_MAX_DECODED_BYTES = 2 << 30
 
 _NO_OPTIONS = {"name", "type", "source", "licence"}
+_PIECE = 1 << 20
 _ENTRY_POINTS = "trainyard.datasets"
 
 
@@ -123,6 +126,56 @@ def dataset_sha256(
         "files": {file.role: file.sha256 for file in files},
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def report(
+    spec: AnyDatasetSpec,
+    files: Mapping[str, BinaryIO],
+    *,
+    max_decoded_bytes: int = DEFAULT_MAX_DECODED_BYTES,
+) -> DatasetReport:
+    """Tell what an upload would become, and everything that was found. Raises TooLarge."""
+    findings = Findings()
+    beginnings = {role: content.tell() for role, content in files.items()}
+    facts, sha256 = None, None
+    try:
+        facts, listed = check(spec, files, max_decoded_bytes, findings=findings)
+    except Invalid as invalid:
+        listed = findings.listed() if findings.bad_lines or findings.errors else []
+        if not listed:
+            listed = [_finding(error) for error in invalid.errors]
+    else:
+        stored: list[DatasetFile] = []
+        for role in sorted(files):
+            files[role].seek(beginnings[role])
+            sha256, size = _hash(files[role])
+            stored.append(DatasetFile(role=role, sha256=sha256, bytes=size))
+        sha256 = dataset_sha256(spec.type, options_of(spec), stored)
+    return DatasetReport(
+        name=spec.name,
+        type=spec.type,
+        accepted=facts is not None,
+        sha256=sha256,
+        facts=facts,
+        findings=listed,
+    )
+
+
+def _hash(content: BinaryIO) -> tuple[str, int]:
+    """Return what a store would, without storing."""
+    digest, size = hashlib.sha256(), 0
+    while piece := content.read(_PIECE):
+        digest.update(piece)
+        size += len(piece)
+    return digest.hexdigest(), size
+
+
+def _finding(error: FieldError) -> Finding:
+    """Tell a wrong field as a finding."""
+    file = error.pointer.removeprefix("/")
+    return Finding(
+        level="error", code="invalid", detail=error.detail, line=error.line, file=file or None
+    )
 
 
 def take_in(

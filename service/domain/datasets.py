@@ -1,8 +1,8 @@
 """A dataset: immutable, known by its SHA-256, described by facts that no one has to recompute."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, RootModel
 
 from service.domain.base import LATER, Incoming, Moment, Outgoing
 from service.domain.text import Name, ShortText, Text
@@ -130,6 +130,37 @@ class TextDatasetBody(TextDatasetSpec):
     """Small data in a JSON body."""
 
     text: Text = Field(description="The text itself, one sequence a line.")
+
+
+class _Rows(Incoming):
+    """Rows in a JSON body."""
+
+    rows: list[JsonValue] = Field(
+        min_length=1,
+        description="Objects, whose keys name the columns, or lists of cells; null: no value.",
+        examples=[[{"text": "I like it", "label": "good"}]],
+    )
+
+
+class LabelledTextDatasetBody(LabelledTextDatasetSpec, _Rows):
+    """Small data in a JSON body."""
+
+
+class TableDatasetBody(TableDatasetSpec, _Rows):
+    """Small data in a JSON body."""
+
+
+class DatasetBody(
+    RootModel[
+        Annotated[
+            TextDatasetBody | LabelledTextDatasetBody | TableDatasetBody,
+            Field(discriminator="type"),
+        ]
+    ]
+):
+    """Small data in a JSON body: a text, or rows."""
+
+    free_fields: ClassVar[frozenset[str]] = frozenset({"rows"})
 
 
 class Finding(Outgoing):

@@ -87,6 +87,11 @@ def exists(session: Session, name: str) -> bool:
     return _find(session, DatasetRow.name == name) is not None
 
 
+def find_sha256(session: Session, name: str) -> str | None:
+    """Return the hash of the dataset of this name, if there is one."""
+    return session.scalar(sa.select(DatasetRow.sha256).where(DatasetRow.name == name))
+
+
 def get_dataset(session: Session, name: str) -> Dataset:
     """Read a dataset. Raises DatasetNotFound, which names what is known."""
     row = _find(session, DatasetRow.name == name)

@@ -95,7 +95,13 @@ def test_the_spec_of_an_upload_is_documented_as_what_is_taken(document: dict[str
     form = document["paths"]["/v1/datasets"]["post"]["requestBody"]["content"]
     reference = form["multipart/form-data"]["schema"]["properties"]["spec"]["$ref"]
     spec = document["components"]["schemas"][reference.rpartition("/")[2]]
-    assert set(spec["discriminator"]["mapping"]) == {"text", "idx"}
+    assert set(spec["discriminator"]["mapping"]) == {
+        "text",
+        "labelled_text",
+        "table",
+        "idx",
+        "image_folder",
+    }
 
 
 def test_all_references_lead_somewhere(document: dict[str, Any]) -> None:

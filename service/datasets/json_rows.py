@@ -1,0 +1,64 @@
+"""Rows in a JSON body become the file that they would have been: CSV in UTF-8, always the same."""
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from typing import cast
+
+from pydantic import JsonValue
+
+from service.domain.problems import FieldError, Invalid, pointer_to
+from service.domain.text import clean
+
+_MAX_ERRORS = 100
+
+
+def as_csv(rows: Sequence[JsonValue]) -> bytes:
+    """Write rows: all objects, whose keys name the columns, or all lists. Raises Invalid."""
+    written = StringIO()
+    writer = csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    errors: list[FieldError] = []
+    objects = bool(rows) and isinstance(rows[0], dict)
+    names: dict[str, None] = {}
+    if objects:
+        for row in rows:
+            names |= dict.fromkeys(row if isinstance(row, dict) else ())
+        writer.writerow([_cell(name, ("rows",), errors) for name in names])
+    for number, row in enumerate(rows):
+        if isinstance(row, dict) and objects:
+            cells: list[tuple[str | int, JsonValue]] = [(name, row.get(name)) for name in names]
+        elif isinstance(row, list) and not objects:
+            cells = [*enumerate(row)]
+        else:
+            detail = "must be an object" if objects else "must be a list"
+            errors.append(_error(("rows", number), f"{detail}, as the first row is"))
+            continue
+        writer.writerow([_cell(value, ("rows", number, key), errors) for key, value in cells])
+        if len(errors) >= _MAX_ERRORS:
+            break
+    if errors:
+        detail = f"The rows cannot be read: {errors[0].pointer} {errors[0].detail}."
+        raise Invalid(detail, errors=errors[:_MAX_ERRORS])
+    return written.getvalue().encode()
+
+
+def _cell(value: JsonValue, where: tuple[str | int, ...], errors: list[FieldError]) -> str:
+    """Write a value as files do: nothing for null."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        try:
+            return clean(value)
+        except ValueError as error:
+            errors.append(_error(where, str(error)))
+            return ""
+    if isinstance(value, int | float):
+        return repr(cast("float", value))
+    errors.append(_error(where, "must be a string, a number, true, false or null"))
+    return ""
+
+
+def _error(where: tuple[str | int, ...], detail: str) -> FieldError:
+    return FieldError(pointer=pointer_to(where), detail=detail)
