@@ -70,4 +70,4 @@ def test_the_wheel_runs_the_service_in_an_empty_folder(url: str) -> None:
     with httpx.Client(base_url=url, timeout=30) as client:
         assert client.get("/readyz").json()["status"] == "ready"
         names = {dataset["name"] for dataset in client.get("/v1/datasets").json()["data"]}
-    assert names >= {"eating", "python-docs", "digits", "fashion-mnist-mini"}
+    assert names >= {"eating", "python-docs", "digits", "fashion-mnist-mini", "solar", "sms-spam"}

@@ -1,7 +1,7 @@
 """What a job would cost: counted where it can be counted on shapes alone, guessed where not."""
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch.utils.flop_counter import flop_registry
 
 from service.catalogue.discovery import Installed
 from service.catalogue.resolving import build_on_meta, parameter_count, task_options
+from service.datasets.tokenizers import TOKENS_PER_WORD, TokenizerName
 from service.domain.datasets import AnyFacts, DatasetFacts, LabelledTextFacts, TextFacts
 from service.domain.jobs import JobSpec, Plan
 from service.domain.shapes import Shape
@@ -108,12 +109,18 @@ def _sequence_length(facts: AnyFacts, spec: JobSpec) -> int:
     """Guess how many tokens a row of a batch has."""
     asked = spec.dataset.options.get("sequence_length")
     longest = asked if isinstance(asked, int) else _USUAL_SEQUENCE
+    tokens = _tokens_per_word(spec)
+    # A padded batch is as long as its longest line or text: about twice the mean.
     if isinstance(facts, TextFacts) and facts.sequences == "lines":
-        # A padded batch is as long as its longest line: about twice the mean.
-        longest = min(longest, 1 + 2 * math.ceil(facts.words / max(1, facts.lines)))
+        longest = min(longest, 1 + 2 * math.ceil(tokens * facts.words / max(1, facts.lines)))
     if isinstance(facts, LabelledTextFacts):
-        longest = min(longest, 1 + 2 * math.ceil(facts.words / max(1, facts.examples)))
+        longest = min(longest, 1 + 2 * math.ceil(tokens * facts.words / max(1, facts.examples)))
     return max(1, min(longest, _LONGEST_SEQUENCE))
+
+
+def _tokens_per_word(spec: JobSpec) -> float:
+    tokenizer = spec.dataset.options.get("tokenizer")
+    return TOKENS_PER_WORD.get(cast("TokenizerName", tokenizer), 1.0)
 
 
 def _slots(spec: JobSpec) -> int:

@@ -11,6 +11,7 @@ if asked. A tokenizer learns from the training part alone, and equal texts make 
 # tokenizers leaves parts of its interface untyped.
 
 import json
+import sys
 import unicodedata
 from array import array
 from collections import Counter
@@ -26,6 +27,9 @@ from tokenizers import models, pre_tokenizers, trainers
 from service.datasets.words import SPECIAL, UNKNOWN, UNKNOWN_INDEX, Vocabulary, tokenize
 
 TokenizerName = Literal["word", "char", "bpe"]
+TOKENS_PER_WORD: Mapping[TokenizerName, float] = {"word": 1.0, "char": 6.0, "bpe": 1.5}
+"""About how many tokens a word has, its space included: for plans."""
+
 SPACE = "\u2581"
 """How `bpe` writes a space inside its pieces."""
 
@@ -132,6 +136,16 @@ class BpeTokenizer:
     def kept(self) -> dict[str, JsonValue]:
         """Return the merges, in their order."""
         return {"merges": [[*pair] for pair in self._merges]}
+
+
+def largest_vocabulary(name: TokenizerName, *, words: int | None = None) -> int:
+    """Bound a vocabulary from above, before the text is read, where `words` differ in it.
+
+    Of characters there are seldom more: Hangul has 11,172 syllables.
+    """
+    if name == "char":
+        return 12_000
+    return sys.maxsize if name == "bpe" or words is None else words + len(SPECIAL)
 
 
 def learn(

@@ -9,50 +9,37 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from service.architectures.base import SequenceModel
-from service.datasets import splits
+from service.datasets import tokenizers
 from service.datasets.base import TextData
-from service.datasets.text import SEQUENCE_LENGTHS
-from service.datasets.words import (
-    END_INDEX,
-    SPECIAL,
-    UNKNOWN_INDEX,
-    Corpus,
-    Vocabulary,
-    tokenize,
-)
+from service.datasets.tokenizers import Tokenizer
+from service.datasets.words import END_INDEX, SPECIAL, UNKNOWN_INDEX
 from service.domain.datasets import SequenceUnit
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, Prediction, TokenCandidate
-from service.domain.problems import invalid_field
 from service.domain.shapes import Axis, TextShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.candidates import most_probable
 from service.tasks.evaluating import WordEvidence
-from service.tasks.next_word_options import (
-    NextWordOptions,
-    no_word_left,
-    shape,
-    steps_per_epoch,
-)
-from service.tasks.sequences import IGNORED, LineExamples, StreamExamples
+from service.tasks.next_word_options import NextWordOptions, shape, steps_per_epoch
+from service.tasks.next_word_splits import split
+from service.tasks.sequences import IGNORED
 from service.tasks.texts import MAX_WORDS, last_logits, read_texts, warnings_about
 
 _LOGITS_AT_ONCE = 1 << 22  # a model gives logits for every word read; this bounds their memory
 
 
 class NextWord:
-    """The task with its vocabulary."""
+    """The task with its tokenizer."""
 
-    def __init__(self, vocabulary: Vocabulary, *, lowercase: bool, sequences: SequenceUnit) -> None:
-        self.vocabulary = vocabulary
+    def __init__(self, tokenizer: Tokenizer, *, lowercase: bool, sequences: SequenceUnit) -> None:
+        self.tokenizer = tokenizer
+        self.vocabulary = tokenizer.vocabulary
         self._lowercase = lowercase
         self._sequences: SequenceUnit = sequences
 
@@ -68,11 +55,13 @@ class NextWord:
 
     def preparation(self) -> bytes:
         """Return vocabulary and rules as JSON."""
-        prepared = {
+        prepared: dict[str, Any] = {
             "vocabulary": self.vocabulary.tokens,
             "lowercase": self._lowercase,
             "sequences": self._sequences,
         }
+        if self.tokenizer.name != "word":  # which was the only one: its bytes stay as they were
+            prepared["tokenizer"] = {"name": self.tokenizer.name, **self.tokenizer.kept()}
         return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
 
     def loss(
@@ -113,7 +102,7 @@ class NextWord:
     def encode(self, inputs: Sequence[Input]) -> Encoded:
         """Make words of texts: `<eos>` and the words, padded to the longest."""
         texts = read_texts(inputs)
-        words = [tokenize(text, lowercase=self._lowercase) for text in texts]
+        words = [self.tokenizer.split(text) for text in texts]
         known = self.vocabulary.indices
         rows = [
             [END_INDEX, *(known.get(word, UNKNOWN_INDEX) for word in line[-MAX_WORDS:])]
@@ -155,7 +144,10 @@ class NextWord:
         return [
             Prediction(
                 candidates=[
-                    TokenCandidate(token=self.vocabulary.tokens[index], probability=probability)
+                    TokenCandidate(
+                        token=self.tokenizer.shown(self.vocabulary.tokens[index]),
+                        probability=probability,
+                    )
                     for index, probability in row
                 ],
                 unknown=encoded.unknown[number],
@@ -172,44 +164,25 @@ class NextWord:
 
 
 def prepare(data: TextData, options: NextWordOptions) -> Prepared:
-    """Build vocabulary and splits of a text."""
-    sequences = options.sequences or data.facts.sequences
-    length = options.sequence_length or SEQUENCE_LENGTHS[sequences]
-    corpus = Corpus.of(data.lines, lowercase=options.lowercase)
-    for_training = splits.training_words(corpus, sequences, options.validation_fraction)
-    if for_training.all() or not for_training.any():
-        detail = "leave nothing to learn from or nothing to validate in this text"
-        raise invalid_field("/dataset/sequences", f"{detail}; use stream, or another fraction")
-    counts = corpus.counts(corpus.ids[for_training])
-    vocabulary = Vocabulary.build(
-        corpus.words, counts, min_count=options.min_count, maximum=options.max_vocabulary
+    """Learn the tokenizer of a text, and encode its two parts."""
+    tokenizer, train, validation = split(data, options)
+    task = NextWord(
+        tokenizer,
+        lowercase=options.lowercase,
+        sequences=options.sequences or data.facts.sequences,
     )
-    if len(vocabulary) <= len(SPECIAL):
-        raise no_word_left()
-    places = vocabulary.translate(corpus.words)[corpus.ids]
-    targets = np.insert(places, corpus.starts[1:], END_INDEX)
-    train: LineExamples | StreamExamples
-    validation: LineExamples | StreamExamples
-    if sequences == "lines":
-        lengths = np.diff(corpus.starts) + 1
-        held_out = splits.validation_lines(corpus, options.validation_fraction)
-        train = _lines(targets, lengths, ~held_out, length)
-        validation = _lines(targets, lengths, held_out, length)
-    else:
-        cut = splits.training_places(corpus, options.validation_fraction)
-        train = StreamExamples(targets[:cut], first_input=END_INDEX, sequence_length=length)
-        before = int(targets[cut - 1])
-        validation = StreamExamples(targets[cut:], first_input=before, sequence_length=length)
-    task = NextWord(vocabulary, lowercase=options.lowercase, sequences=sequences)
-    baseline = unigram(train.targets, validation.targets, len(vocabulary))
+    baseline = unigram(train.targets, validation.targets, len(task.vocabulary))
     return Prepared(task, train, validation, baseline)
 
 
 def restore(preparation: bytes) -> NextWord:
     """Make the task again, as it was prepared."""
     prepared = json.loads(preparation)
+    kept = prepared.get("tokenizer", {"name": "word"})
     return NextWord(
-        Vocabulary(tuple(prepared["vocabulary"])),
+        tokenizers.restore(
+            kept["name"], prepared["vocabulary"], kept, lowercase=prepared["lowercase"]
+        ),
         lowercase=prepared["lowercase"],
         sequences=prepared["sequences"],
     )
@@ -236,15 +209,6 @@ TASK: TaskKind[NextWordOptions] = TaskKind(
     prepare=cast("Any", prepare),
     restore=restore,
 )
-
-
-def _lines(
-    targets: NDArray[np.int64],
-    lengths: NDArray[np.int64],
-    chosen: NDArray[np.bool_],
-    sequence_length: int,
-) -> LineExamples:
-    return LineExamples(targets[np.repeat(chosen, lengths)], lengths[chosen], sequence_length)
 
 
 def _loss_and_hits(logits: Tensor, targets: Tensor) -> Tensor:

@@ -1,29 +1,36 @@
 """What can be chosen about the text of a job, and what follows from it before the data are read."""
 
 from math import ceil
+from typing import Annotated
 
 from pydantic import Field
 
 from service.datasets import splits
 from service.datasets.text import SEQUENCE_LENGTHS
+from service.datasets.tokenizers import (
+    TOKENS_PER_WORD,
+    TokenizerName,
+    largest_vocabulary,
+)
 from service.datasets.words import DEFAULT_MAX_VOCABULARY, SPECIAL
+from service.domain.base import LATER
 from service.domain.datasets import SequenceUnit, TextFacts
 from service.domain.problems import Invalid, invalid_field
 from service.domain.shapes import TextShape
 from service.tasks.base import TaskOptions
+from service.tasks.text_options import MAX_VOCABULARY, MIN_COUNT, TOKENIZER
 
 
 class NextWordOptions(TaskOptions):
     """What can be chosen about the text of a job."""
 
-    min_count: int = Field(
-        default=1, ge=1, le=1_000_000, description="Words seen fewer times become <unk>."
-    )
+    tokenizer: Annotated[TokenizerName, LATER] = Field(default="word", description=TOKENIZER)
+    min_count: int = Field(default=1, ge=1, le=1_000_000, description=MIN_COUNT)
     max_vocabulary: int = Field(
         default=DEFAULT_MAX_VOCABULARY,
         ge=3,
         le=1_000_000,
-        description="Largest vocabulary, <unk> and <eos> included; rarer words become <unk>.",
+        description=MAX_VOCABULARY,
     )
     lowercase: bool = Field(default=True, description="Read the text in lower case.")
     validation_fraction: float = Field(
@@ -45,10 +52,13 @@ class NextWordOptions(TaskOptions):
 
 
 def shape(facts: TextFacts, options: NextWordOptions) -> TextShape:
-    """Tell the vocabulary's size: exactly for the default split, else a bound from above.
+    """Tell the vocabulary's size: exactly for words in the default split, else a bound from above.
 
     Raises Invalid where no word can be left in it.
     """
+    if options.tokenizer != "word":
+        size = min(largest_vocabulary(options.tokenizer), options.max_vocabulary)
+        return TextShape(vocabulary_size=size)
     if facts.words < options.min_count:
         raise no_word_left()
     default_split = (
@@ -74,13 +84,15 @@ def steps_per_epoch(facts: TextFacts, options: NextWordOptions, batch_size: int)
     length = options.sequence_length or SEQUENCE_LENGTHS[sequences]
     examples = facts.training_examples
     default_split = options.validation_fraction == splits.VALIDATION_FRACTION
-    fits = sequences == facts.sequences and default_split
+    fits = sequences == facts.sequences and default_split and options.tokenizer == "word"
+    tokens = TOKENS_PER_WORD[options.tokenizer]
     if sequences == "lines":
         if examples is None or not fits or length != SEQUENCE_LENGTHS["lines"]:
-            examples = max(1, round(facts.lines * (1 - options.validation_fraction)))
+            pieces = ceil((1 + tokens * facts.words / facts.lines) / length)
+            examples = max(1, round(facts.lines * pieces * (1 - options.validation_fraction)))
         return ceil(examples / batch_size)
     if examples is None or not fits:
-        places = facts.words + facts.lines
+        places = round(tokens * facts.words) + facts.lines
         examples = places - splits.held_out(places, options.validation_fraction)
     return ceil(ceil(examples / batch_size) / length)
 

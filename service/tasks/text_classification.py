@@ -29,7 +29,12 @@ from service.domain.shapes import Axis, TextClassShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.candidates import most_probable
 from service.tasks.evaluating import ClassEvidence
-from service.tasks.text_classification_options import TextClassOptions, shape, steps_per_epoch
+from service.tasks.text_classification_options import (
+    TextClassOptions,
+    maximum,
+    shape,
+    steps_per_epoch,
+)
 from service.tasks.text_rows import TextRows, filled_up
 from service.tasks.texts import read_texts
 
@@ -204,7 +209,7 @@ def prepare(data: LabelledTextData, options: TextClassOptions) -> Prepared:
         training,
         lowercase=options.lowercase,
         min_count=options.min_count,
-        maximum=options.max_vocabulary,
+        maximum=maximum(options),
     )
     if len(tokenizer.vocabulary) <= len(SPECIAL):
         detail = "is more than any word of the texts is seen: every word would be <unk>"

@@ -6,18 +6,30 @@ from typing import Literal
 from pydantic import Field
 
 from service.datasets import splits
-from service.datasets.words import SPECIAL
+from service.datasets.tokenizers import TokenizerName, largest_vocabulary
+from service.datasets.words import DEFAULT_MAX_VOCABULARY
 from service.domain.datasets import LabelledTextFacts
 from service.domain.shapes import TextClassShape
-from service.tasks.text_options import ReadingOptions
+from service.tasks.base import TaskOptions
+from service.tasks.text_options import MAX_VOCABULARY, MIN_COUNT, TOKENIZER
 
 ClassWeights = Literal["none", "balanced"]
 LONGEST = 256
-_CHARACTERS = 12_000  # Hangul has 11,172 syllables; texts with more characters are rare
+PIECES = 2000  # measured: more are too rare in a few thousand short texts to learn from
 
 
-class TextClassOptions(ReadingOptions):
+class TextClassOptions(TaskOptions):
     """What can be chosen about the labelled texts of a job."""
+
+    tokenizer: TokenizerName = Field(default="bpe", description=TOKENIZER)
+    lowercase: bool = Field(default=False, description="Read the text in lower case.")
+    min_count: int = Field(default=1, ge=1, le=1_000_000, description=MIN_COUNT)
+    max_vocabulary: int | None = Field(
+        default=None,
+        ge=3,
+        le=1_000_000,
+        description=f"{MAX_VOCABULARY} null: {PIECES:,} of bpe, else {DEFAULT_MAX_VOCABULARY:,}.",
+    )
 
     validation_fraction: float = Field(
         default=splits.VALIDATION_FRACTION,
@@ -35,16 +47,18 @@ class TextClassOptions(ReadingOptions):
     )
 
 
+def maximum(options: TextClassOptions) -> int:
+    """Tell the largest vocabulary that is allowed."""
+    usual = PIECES if options.tokenizer == "bpe" else DEFAULT_MAX_VOCABULARY
+    return options.max_vocabulary or usual
+
+
 def shape(facts: LabelledTextFacts, options: TextClassOptions) -> TextClassShape:
     """Tell the classes, and a bound of the vocabulary from above; of characters a usual one."""
-    bound = options.max_vocabulary
-    if options.tokenizer == "word":
-        # In the case as written one word can have many spellings, so only the words bound them.
-        words = facts.distinct_words if options.lowercase else facts.words
-        bound = words + len(SPECIAL)
-    elif options.tokenizer == "char":
-        bound = _CHARACTERS
-    size = min(bound, options.max_vocabulary)
+    # In the case as written one word can have many spellings, so only the words bound them.
+    words = facts.distinct_words if options.lowercase else facts.words
+    bound = largest_vocabulary(options.tokenizer, words=words)
+    size = min(bound, maximum(options))
     return TextClassShape(vocabulary_size=size, classes=len(facts.classes))
 
 

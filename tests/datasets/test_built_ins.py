@@ -4,15 +4,26 @@ from collections import Counter
 from collections.abc import Mapping
 from io import BytesIO
 from typing import BinaryIO
+from unicodedata import normalize
 
 import numpy as np
 import pytest
 
-from service.datasets import idx, registry
-from service.datasets.base import Download, DownloadFile
+from service.datasets import idx, registry, splits
+from service.datasets.base import Data, Download, DownloadFile, LabelledTextData, TableData
 from service.datasets.builtin import eating, python_docs
 from service.domain.datasets import DatasetFacts, DatasetFile, Facts, ImageFacts, TextFacts
 from tests.datasets.files import a_text_spec, an_idx_spec, images_file, labels_file, opened
+
+SHIPPED = (
+    "eating",
+    "python-docs",
+    "digits",
+    "fashion-mnist-mini",
+    "korean-chat",
+    "sms-spam",
+    "solar",
+)
 
 
 class KeptBlobs:
@@ -42,12 +53,24 @@ def following(prompt: str) -> Counter[str]:
     return Counter(line.removeprefix(f"{prompt} ").split()[0] for line in lines)
 
 
-def test_all_four_are_found() -> None:
-    names = {"eating", "python-docs", "digits", "fashion-mnist-mini"}
-    assert names <= set(registry.built_ins())
+def loaded(name: str) -> Data:
+    """Take a dataset in and load it, as a job does."""
+    blobs = KeptBlobs()
+    new = registry.take_in_built_in(registry.built_ins()[name], blobs)
+    facts = DatasetFacts(id="ds_1", name=name, sha256=new.sha256, facts=new.facts, files=new.files)
+    return registry.load(facts, blobs)
 
 
-@pytest.mark.parametrize("name", ["eating", "python-docs", "digits", "fashion-mnist-mini"])
+def bare(text: str) -> bytes:
+    """Return what of a text makes it the same for the fixed splits."""
+    return "".join(normalize("NFC", text).lower().split()).encode()
+
+
+def test_all_seven_are_found() -> None:
+    assert set(SHIPPED) <= set(registry.built_ins())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_source_and_licence_are_named(name: str) -> None:
     built_in = registry.built_ins()[name]
     assert built_in.source
@@ -172,6 +195,46 @@ def test_fashion_mnist_mini_has_test_images_and_named_classes() -> None:
     data = idx.load(registry.built_ins()["fashion-mnist-mini"].files(), facts)
     assert facts.classes[int(data.labels[0])] == "Ankle boot"
     assert np.bincount(data.labels).tolist() == facts.examples_per_class
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "examples", "fraction"),
+    [
+        ("sms-spam", ["ham", "spam"], 4459, 0.2),
+        ("korean-chat", ["everyday", "love", "parting"], 11_823, 0.1),
+    ],
+)
+def test_texts_are_split_by_label_with_all_copies_on_one_side(
+    name: str, classes: list[str], examples: int, fraction: float
+) -> None:
+    data = loaded(name)
+    assert isinstance(data, LabelledTextData)
+    assert data.facts.classes == classes
+    assert len(data.texts) == examples
+    keys = [bare(text) for text in data.texts]
+    assert data.held_out is not None
+    assert (data.held_out == splits.stratified(data.labels, keys, fraction)).all()
+    sides = zip(keys, data.held_out.tolist(), strict=True)
+    assert len(set(sides)) == len(set(keys))
+
+
+def test_sms_spam_keeps_the_quotes_that_people_write() -> None:
+    data = loaded("sms-spam")
+    assert isinstance(data, LabelledTextData)
+    assert 'A boy was late 2 home. His father: "POWER OF FRNDSHIP"' in data.texts
+    assert any(text.startswith('"Getting tickets') for text in data.texts)
+    assert np.bincount(data.labels).tolist() == [3874, 585]
+
+
+def test_every_tenth_day_of_solar_validates_as_a_whole() -> None:
+    data = loaded("solar")
+    assert isinstance(data, TableData)
+    assert data.held_out is not None
+    days = data.held_out.reshape(365, 24)
+    assert (days == days[:, :1]).all()
+    assert np.flatnonzero(days[:, 0]).tolist() == list(range(9, 365, 10))
+    assert set(np.asarray(data.columns["month"])[data.held_out]) == set(range(1, 13))
+    assert {column.name: column.unit for column in data.facts.columns}["power_kw"] == "kW"
 
 
 def test_options_and_bytes_make_the_hash_but_not_the_name() -> None:

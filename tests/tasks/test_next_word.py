@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from service.datasets import registry, text
 from service.datasets.base import TextData
+from service.datasets.tokenizers import WordTokenizer
+from service.datasets.words import Vocabulary
 from service.domain.datasets import SequenceUnit, TextFacts
 from service.domain.predictions import Input, Prediction, TokenCandidate
 from service.domain.problems import Invalid
@@ -37,8 +39,8 @@ WORD_LINES = st.lists(
 
 
 def a_task(*tokens: str) -> NextWord:
-    vocabulary = next_word.Vocabulary(("<unk>", "<eos>", *tokens))
-    return NextWord(vocabulary, lowercase=True, sequences="lines")
+    vocabulary = Vocabulary(("<unk>", "<eos>", *tokens))
+    return NextWord(WordTokenizer(vocabulary, lowercase=True), lowercase=True, sequences="lines")
 
 
 def words(prediction: Prediction) -> list[str]:
