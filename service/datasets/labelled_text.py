@@ -7,15 +7,15 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import polars as pl
 
+from service.datasets import label_findings
 from service.datasets.base import LabelledTextData
-from service.datasets.csv_format import Layout
+from service.datasets.csv_format import MISSING, Layout
 from service.datasets.csv_sources import VALIDATION, Sources, refuse_wrong_files, stored
 from service.datasets.findings import Findings
 from service.datasets.words import tokenize
 from service.domain.datasets import LabelledTextDatasetSpec, LabelledTextFacts
 from service.domain.problems import known_names
 
-FEW_EXAMPLES = 5
 MAX_CLASSES = 1000
 
 _TEXTS = ("text", "message", "sentence", "question", "content", "comment", "review", "document")
@@ -29,6 +29,7 @@ class _Read(NamedTuple):
     texts: list[str]
     labels: list[str]
     held_out: list[bool]
+    lines: list[int]
 
 
 class _Chosen(NamedTuple):
@@ -59,6 +60,7 @@ def check(
         detail = f"has {len(counts):,} classes, more than {MAX_CLASSES:,}; is this the label?"
         findings.error("/label", "too_many_classes", detail, column=chosen.label)
     findings.refuse("rows")
+    label_findings.find(read.texts, read.labels, read.lines, findings)
     classes = sorted(counts)
     held_out = Counter(
         label for label, held in zip(read.labels, read.held_out, strict=True) if held
@@ -100,29 +102,41 @@ def load(files: Mapping[str, bytes], facts: LabelledTextFacts) -> LabelledTextDa
 
 
 def _read(sources: Sources, layout: Layout, chosen: _Chosen, findings: Findings) -> _Read:
-    read = _Read([], [], [])
+    read = _Read([], [], [], [])
+    missing = frozenset(layout.format.missing) - frozenset(MISSING) | {""}
+    blanks: list[int] = []
     for role in sources.roles:
         for part in sources.parts(role, layout, findings):
             frame = part.texts()
+            trimmed = frame[chosen.label].str.strip_chars()
+            blanks += [int(part.lines[row]) for row in _differ(trimmed, frame[chosen.label])]
             texts = frame[chosen.text].str.strip_chars().to_list()
-            labels = frame[chosen.label].str.strip_chars().to_list()
-            splits = None if chosen.split is None else frame[chosen.split].str.strip_chars()
-            for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
-                line = int(part.lines[row])
-                if not text:
-                    _bad(findings, "empty_text", "has no text; write one", line, role)
-                elif not label:
-                    _bad(findings, "missing_label", "has no label; write one", line, role)
-                elif splits is not None and splits[row] not in _SPLITS:
+            splits = [role == VALIDATION] * len(texts)
+            if chosen.split is not None:
+                named = frame[chosen.split].str.strip_chars().to_list()
+                splits = [_SPLITS.get(name) for name in named]
+            rows = zip(part.lines, texts, trimmed.to_list(), splits, strict=True)
+            for line, text, label, held_out in rows:
+                if text in missing:
+                    _bad(findings, "empty_text", "has no text; write one", int(line), role)
+                elif label in missing:
+                    _bad(findings, "missing_label", "has no label; write one", int(line), role)
+                elif held_out is None:
                     detail = "says neither `train` nor `validation` in the column of the split"
-                    _bad(findings, "unknown_split", detail, line, role)
+                    _bad(findings, "unknown_split", detail, int(line), role)
                 else:
                     read.texts.append(text)
                     read.labels.append(label)
-                    read.held_out.append(
-                        role == VALIDATION if splits is None else _SPLITS[splits[row]]
-                    )
+                    read.held_out.append(held_out)
+                    read.lines.append(int(line))
+    if blanks:
+        detail = f"{len(blanks):,} labels have blanks around them, which were taken away"
+        findings.warning("blank_around_label", detail, line=blanks[0], count=len(blanks))
     return read
+
+
+def _differ(trimmed: pl.Series, written: pl.Series) -> list[int]:
+    return ((trimmed != written) & (trimmed != "")).arg_true().to_list()
 
 
 def _bad(findings: Findings, code: str, detail: str, line: int, file: str) -> None:
