@@ -1,5 +1,6 @@
 """Rows that a client sends to be answered: checked against what the model was trained on."""
 
+import json
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -115,6 +116,10 @@ def _read(feature: Feature, given: Mapping[str, JsonValue], noticed: list[str]) 
 
 
 def _category(feature: CategoryFeature, value: JsonValue, noticed: list[str]) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = json.dumps(value)  # 3 may be a category, too
+        if value not in feature.places:
+            value = None
     if not isinstance(value, str):
         message = "is no text; this feature is a category: send one of its values in quotes"
         raise _Wrong(message)

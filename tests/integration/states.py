@@ -15,6 +15,12 @@ ELSEWHERE = {"device": "mps"}
 
 A_TEXT = b"one two three four\nfive six seven eight nine\nten eleven"
 
+A_TABLE = "hour,sky,day,wind,note,always,never,power\n" + "".join(
+    f"{number % 24},{('clear', 'rain')[number % 2]},2026-0{1 + number // 20}-{1 + number % 20:02},"
+    f"{'' if number % 5 == 0 else number / 2},note {number},x,,{number * 1.5}\n"
+    for number in range(60)
+)
+
 
 class States:
     """Fills in `{queued}` and the like; `running`, `succeeded`, `failed` stay the same ones."""
@@ -73,10 +79,15 @@ def an_upload(client: Client, name: str) -> str:
 
 @contextmanager
 def states(client: Client) -> Generator[States]:
-    """Train the models `bad-images` and `bad-words`; keep the dataset `bad-used` in use."""
+    """Train `bad-images`, `bad-words` and `bad-rows`; keep `bad-used` in use."""
     done = ""
+    client.add_dataset(
+        {"name": "bad-table", "type": "table", "target": "power", "units": {"power": "kW"}},
+        {"file": A_TABLE.encode()},
+    )
     for name, dataset, architecture in (
         ("bad-images", "digits", "mlp"),
+        ("bad-rows", "bad-table", "mlp"),
         ("bad-words", "eating", "rnn"),
     ):
         job = client.create_job({**a_job(dataset, architecture, QUICK), "model": name})

@@ -24,17 +24,29 @@ from tests.integration.cases.once import ONCE, ONCE_ANSWERED
 from tests.integration.cases.operations import EDGES, NOBODY, OPERATIONS
 from tests.integration.cases.paths import PATHS
 from tests.integration.cases.predictions import PREDICTIONS
+from tests.integration.cases.tables import TABLES
 from tests.integration.cases.uploads import UPLOADS
 from tests.integration.sockets import exchange
 from tests.integration.states import States, states
 
-CASES = [*EDGES, *ACTIONS, *BEGINNINGS, *JOBS, *ONCE, *PATHS, *UPLOADS, *PREDICTIONS, *EVENTS]
+CASES = [
+    *EDGES,
+    *ACTIONS,
+    *BEGINNINGS,
+    *JOBS,
+    *ONCE,
+    *PATHS,
+    *UPLOADS,
+    *PREDICTIONS,
+    *TABLES,
+    *EVENTS,
+]
 RIGHT = [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED]
 
 
 @pytest.fixture(scope="module")
 def made(client: Client) -> Iterator[States]:
-    """Jobs in every state; `bad-images` and `bad-words` are models."""
+    """Jobs in every state; `bad-images`, `bad-rows` and `bad-words` are models."""
     with states(client) as made:
         yield made
 

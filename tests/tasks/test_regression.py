@@ -120,6 +120,14 @@ def test_rows_without_a_target_are_left_out() -> None:
     assert count == 30
 
 
+def test_a_category_that_is_a_number_may_be_sent_as_one() -> None:
+    grades = [str(number % 3) for number in range(40)]
+    task = prepared(a_table({**LINE, "grade": grades}), features=["grade"]).task
+    quoted, plain = task.encode([{"grade": "2"}, {"grade": 2}]).tensor
+    assert torch.equal(quoted, plain)
+    assert "in quotes" in wrong(cast("Regression", task), {"grade": 7})["/inputs/0/grade"]
+
+
 def test_a_restored_task_makes_the_same_tensors() -> None:
     task = prepared(cyclic=["hour"], non_negative=True).task
     again = regression.restore(task.preparation())
