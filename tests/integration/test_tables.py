@@ -1,6 +1,5 @@
 """A table from its upload to its answers, over HTTP, on both databases."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,10 +13,10 @@ ROW = {"hour": 3, "sky": "rain", "day": "2026-02-01", "wind": 4.5}
 
 
 @pytest.fixture(scope="module")
-def table(client: Client) -> Iterator[str]:
+def table(client: Client) -> str:
     """A table of 60 rows: what is learned, units, and columns that nothing can be learned from."""
     spec = {"name": "plant", "type": "table", "target": "power", "units": {"power": "kW"}}
-    yield client.add_dataset(spec, {"file": A_TABLE.encode()}).name
+    return client.add_dataset(spec, {"file": A_TABLE.encode()}).name
 
 
 def trained(client: Client, dataset: Any, **more: Any) -> Job:

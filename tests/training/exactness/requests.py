@@ -24,7 +24,10 @@ LENGTHS: list[JsonValue] = [{"epochs": 3}, {"max_steps": 11}]
 CHOSEN: Mapping[str, list[JsonValue]] = {
     # A test must not take long, nor wait for a device; what ends by the clock ends anywhere.
     "batch_size": [16, 7, 1000],
+    "cyclic": [None, ["hour"], {"hour": 12.0}],
     "device": ["auto", *available_devices()],
+    "features": [None, ["wind", "hour", "day"]],
+    "group": [None, "day"],
     "early_stopping": [None, {"patience": 1}, {"metric": "val_accuracy", "patience": 2}],
     "max_seconds": [None, 3600.0],
     "max_vocabulary": [50_000, 6],

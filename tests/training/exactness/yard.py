@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from service.datasets import idx, registry
-from service.domain.datasets import DatasetFacts, IdxDatasetSpec, TextDatasetSpec
+from service.domain.datasets import (
+    DatasetFacts,
+    IdxDatasetSpec,
+    LabelledTextDatasetSpec,
+    TableDatasetSpec,
+    TextDatasetSpec,
+)
 from service.domain.jobs import JobSpec, NewJob, Series
 from service.store import certificates, checkpoints, datasets, events, jobs, metrics
 from service.store.blobs import DatabaseBlobs
@@ -19,6 +25,15 @@ from tests.training.exactness.lane import Kill, Plan, Report
 
 WORDS = ("rice", "noodles", "soup", "apples", "bread", "kimchi", "tofu", "tea")
 PEOPLE = ("I", "you", "We", "they")
+TABLE = "\n".join(
+    ["hour,sky,day,wind,power"]
+    + [
+        f"{n % 24},{('clear', 'rain', 'fog')[n % 3]},2026-0{1 + n // 28}-{1 + n % 28:02},"
+        f"{'' if n % 5 == 0 else n / 2},{n * 1.5 - n % 7}"
+        for n in range(90)
+    ]
+).encode()
+NAMES = ("lines", "stream", "images", "labels", "numbers", "kinds")
 
 
 class End(NamedTuple):
@@ -39,11 +54,17 @@ def store_data(database: Database) -> None:
         f"{who} eat {what} and {other}" for who in PEOPLE for what in WORDS for other in WORDS[:3]
     ]
     text = "\n".join(lines).encode()
+    labelled = "text,label\n" + "".join(
+        f"{line},{('sweet', 'salty', 'sour')[number % 3]}\n" for number, line in enumerate(lines)
+    )
     sink = DatabaseBlobs(database)
     specs: list[tuple[Any, dict[str, bytes]]] = [
         (TextDatasetSpec(name="lines", type="text", sequences="lines"), {"file": text}),
         (TextDatasetSpec(name="stream", type="text", sequences="stream"), {"file": text + b"\n."}),
         (IdxDatasetSpec(name="images", type="idx"), _images(96)),
+        (LabelledTextDatasetSpec(name="labels", type="labelled_text"), {"file": labelled.encode()}),
+        (TableDatasetSpec(name="numbers", type="table", target="power"), {"file": TABLE}),
+        (TableDatasetSpec(name="kinds", type="table", target="sky"), {"file": TABLE}),
     ]
     for spec, files in specs:
         new = registry.take_in(spec, {role: BytesIO(each) for role, each in files.items()}, sink)
@@ -54,7 +75,7 @@ def store_data(database: Database) -> None:
 def stored_data(database: Database) -> dict[str, DatasetFacts]:
     """Describe what was stored."""
     with database.read() as session:
-        return {name: datasets.get_facts(session, name) for name in ("lines", "stream", "images")}
+        return {name: datasets.get_facts(session, name) for name in NAMES}
 
 
 def enqueue(database: Database, specs: Iterable[JobSpec]) -> list[str]:
