@@ -12,6 +12,7 @@ from service.api import (
     forks,
     idempotency,
     jobs,
+    looking,
     metrics,
     models,
     openapi,
@@ -40,6 +41,9 @@ from service.store.engine import Database
 
 MAX_UPLOADS = 16
 """Uploads taken in at a time: they hold a thread and the disk for long."""
+
+MAX_LOOKS = 4
+"""Datasets looked through at a time: each is in memory meanwhile."""
 
 CORS_REQUEST_HEADERS = [
     "Accept",
@@ -102,6 +106,7 @@ def create_app(
         feed=EventFeed(database),
         uploads=Gate(MAX_UPLOADS),
         probe=Probe(database),
+        looks=Gate(MAX_LOOKS),
     )
     for part in _parts(settings):
         app.include_router(
@@ -144,6 +149,7 @@ def _parts(settings: Settings) -> list[Part]:
         part(models.router, "predict", body, threaded),
         part(promotions.router, "train", body, threaded),
         part(datasets.router, "train", body, threaded),
+        part(looking.router, "train", body, threaded, Depends(looking.look_place)),
         part(datasets.upload_router, "train", upload, threaded, Depends(datasets.upload_place)),
         part(datasets.removal_router, "admin", body, threaded),
         part(components.router, "train", body, threaded),

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Query, Request
 
+from service.api.keeping import Kept
 from service.api.limits import Gate
 from service.api.readiness import Probe
 from service.api.streams import EventFeed
@@ -28,6 +29,8 @@ class Parts:
     feed: EventFeed
     uploads: Gate
     probe: Probe
+    looks: Gate
+    looked: Kept = field(default_factory=Kept)
     running_keys: set[str] = field(default_factory=set[str])
     """The Idempotency-Keys of requests that this process works on."""
 

@@ -51,6 +51,11 @@ def read_text(response: httpx.Response) -> str:
     return response.text
 
 
+def read_bytes(response: httpx.Response) -> bytes:
+    """Return the body as it is."""
+    return response.content
+
+
 def read_nothing(response: httpx.Response) -> None:
     """Take an answer without a body."""
     if response.content:

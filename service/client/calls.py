@@ -29,6 +29,7 @@ from service.domain.components import ComponentInfo, ComponentList
 from service.domain.datasets import AnyDatasetSpec, Dataset, DatasetList, DatasetReport
 from service.domain.events import EventList
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
+from service.domain.looking import DatasetPreview, DatasetStatistics
 from service.domain.models import Model, ModelList, ModelVersion
 from service.domain.predictions import PredictResponse
 from service.domain.requests import JobRequest
@@ -220,6 +221,28 @@ def check_dataset(
     parts: Parts = {"spec": json_bytes(what_was_said(spec)).decode(), **files}
     query: Query = {"dry_run": "true"}
     return _post("/v1/datasets", DatasetReport, parts=parts, query=query, repeatable=True)
+
+
+def preview_dataset(name: str, *, rows: int | None = None) -> Call[DatasetPreview]:
+    """Read the first rows of a dataset; of pictures their labels, some of every class."""
+    return _get(path_of("datasets", name, "preview"), DatasetPreview, query={"rows": rows})
+
+
+def preview_pictures(name: str, *, rows: int | None = None) -> Call[bytes]:
+    """Read the pictures of a preview, with their labels, as one PNG."""
+    return Call(
+        method="GET",
+        path=path_of("datasets", name, "preview"),
+        read=answers.read_bytes,
+        repeatable=True,
+        query={"rows": rows, "format": "png"},
+        headers={"Accept": "image/png, application/problem+json"},
+    )
+
+
+def measure_dataset(name: str) -> Call[DatasetStatistics]:
+    """Count and measure what a dataset holds."""
+    return _get(path_of("datasets", name, "statistics"), DatasetStatistics)
 
 
 def delete_dataset(name: str) -> Call[None]:

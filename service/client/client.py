@@ -104,6 +104,9 @@ class Client:
     add_dataset = _sends(calls.add_dataset)
     check_dataset = _sends(calls.check_dataset)
     delete_dataset = _sends(calls.delete_dataset)
+    preview_dataset = _sends(calls.preview_dataset)
+    preview_pictures = _sends(calls.preview_pictures)
+    measure_dataset = _sends(calls.measure_dataset)
 
     list_models = _sends(calls.list_models)
     get_model = _sends(calls.get_model)

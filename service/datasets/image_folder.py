@@ -112,6 +112,28 @@ def load(files: Mapping[str, bytes], facts: ImageFacts) -> ImageData:
     )
 
 
+def sample(
+    content: bytes, facts: ImageFacts, places: Sequence[int]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], list[int]]:
+    """Decode only some of what trains; return images, labels and the places that were decoded."""
+    size = Size(facts.channels, facts.height, facts.width)
+    numbers = {label: number for number, label in enumerate(facts.classes)}
+    with open_zip(BytesIO(content)) as archive:
+        listed = [each for each in list_pictures(archive) if not each.held_out]
+        chosen = [listed[place] for place in places]
+        decoded = list(decode(archive, chosen, size))
+    right = [
+        (place, each.pixels, numbers[each.picture.label or ""])
+        for place, each in zip(places, decoded, strict=True)
+        if each.pixels is not None
+    ]
+    images = np.zeros((len(right), *size), dtype=np.uint8)
+    for image, (_, pixels, _) in zip(images, right, strict=True):
+        image[:] = pixels
+    labels = np.array([label for _, _, label in right], dtype=np.int64)
+    return images, labels, [place for place, _, _ in right]
+
+
 def list_pictures(archive: zipfile.ZipFile) -> list[Picture]:
     """List the entries by class and name, whatever their order in the zip."""
     found = list(paths(archive))

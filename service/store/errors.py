@@ -141,6 +141,16 @@ class DatasetInUse(Conflict):
         super().__init__(f"A job that has not ended uses {name!r}. Cancel it or wait for its end.")
 
 
+class DatasetNotDownloaded(Conflict):
+    """The bytes of a built-in dataset are still to come."""
+
+    code = "dataset_not_downloaded"
+    title = "The dataset is not downloaded yet"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name!r} is not here yet: the first job that trains on it downloads it.")
+
+
 class DatasetBuiltIn(Conflict):
     """Built-in datasets stay."""
 

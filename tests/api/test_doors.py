@@ -29,6 +29,8 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/datasets"): "train",
     ("GET", "/v1/datasets/{name}"): "train",
     ("DELETE", "/v1/datasets/{name}"): "admin",
+    ("GET", "/v1/datasets/{name}/preview"): "train",
+    ("GET", "/v1/datasets/{name}/statistics"): "train",
     ("GET", "/v1/jobs"): "train",
     ("POST", "/v1/jobs"): "train",
     ("PUT", "/v1/jobs/by-client-id/{client_id}"): "train",

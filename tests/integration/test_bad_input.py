@@ -20,6 +20,7 @@ from tests.integration.cases.base import JSON, Case
 from tests.integration.cases.beginnings import BEGINNINGS, BEGUN
 from tests.integration.cases.events import EVENTS, EVENTS_ANSWERED
 from tests.integration.cases.jobs import JOBS
+from tests.integration.cases.looking import LOOKS, LOOKS_ANSWERED
 from tests.integration.cases.once import ONCE, ONCE_ANSWERED
 from tests.integration.cases.operations import EDGES, NOBODY, OPERATIONS
 from tests.integration.cases.paths import PATHS
@@ -40,8 +41,9 @@ CASES = [
     *PREDICTIONS,
     *TABLES,
     *EVENTS,
+    *LOOKS,
 ]
-RIGHT = [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED]
+RIGHT = [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED, *LOOKS_ANSWERED]
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +110,9 @@ def test_bad_input_is_answered_with_what_to_do(
 
 
 @pytest.mark.parametrize(
-    "case", [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED], ids=lambda case: case.name
+    "case",
+    [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED, *LOOKS_ANSWERED],
+    ids=lambda case: case.name,
 )
 def test_odd_but_legal_input_is_answered_well(http: httpx.Client, made: States, case: Case) -> None:
     answer = send(http, case, made)
