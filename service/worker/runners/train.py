@@ -82,14 +82,18 @@ def run(attempt: Run) -> None:
     if outcome.how != "finished":
         _give_back(attempt, outcome.how)
         return
+    _succeed(attempt, trainable, source, outcome.reason)
+
+
+def _succeed(attempt: Run, trainable: Trainable, source: DatabaseBlobs, reason: str | None) -> None:
     evaluation = _assess(attempt, trainable, source)
     with attempt.database.begin() as session:
         claim_store.succeed(
             session,
-            claim.lease,
+            attempt.claim.lease,
             baseline=trainable.baseline,
             evaluation=evaluation,
-            reason=outcome.reason,
+            reason=reason,
             now=database_now(session),
         )
 

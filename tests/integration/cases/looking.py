@@ -20,7 +20,7 @@ LOOKS = [
 LOOKS_ANSWERED = [
     Case("a preview", 200, None, **get("/v1/datasets/eating/preview")),
     Case("a preview of pictures", 200, None, **get("/v1/datasets/digits/preview?rows=3")),
-    Case("a contact sheet", 200, None, **get("/v1/datasets/digits/preview?format=png")),
+    Case("a contact sheet", 200, None, **get("/v1/datasets/digits/preview?format=png"), headers={"Accept": "image/png"}),
     Case("a contact sheet by its type", 200, None, **get("/v1/datasets/digits/preview"), headers={"Accept": "image/png"}),
     Case("statistics of words", 200, None, **get("/v1/datasets/eating/statistics")),
     Case("statistics of pictures", 200, None, **get("/v1/datasets/digits/statistics")),
