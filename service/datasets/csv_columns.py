@@ -5,6 +5,7 @@ again. So only one piece of it lies in memory as text at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -128,17 +129,18 @@ class _Collector:
 
     def _tidy(self, frame: pl.DataFrame, lines: Lines) -> tuple[pl.DataFrame, pl.Series | None]:
         """Trim texts and find infinite numbers in what polars read by itself."""
+        columns: list[pl.Series] = []
         good: pl.Series | None = None
         for name in self._names:
             column = frame[name]
             if not self._numbers[name]:
                 trimmed = _without(column.str.strip_chars(), self._missing)
-                frame = frame.with_columns(trimmed.alias(name))
+                columns.append(trimmed.alias(name))
                 continue
             self._seen[name] += len(column) - column.null_count()
             good = self._refuse_infinite(column, lines, good)
-            frame = frame.with_columns(self._known_numbers(column))
-        return frame, good
+            columns.append(self._known_numbers(column))
+        return pl.DataFrame(columns), good
 
     def _convert(self, texts: pl.DataFrame, lines: Lines) -> tuple[pl.DataFrame, pl.Series | None]:
         """Read texts as what their columns are."""
@@ -161,7 +163,8 @@ class _Collector:
 
     def _known_numbers(self, column: pl.Series) -> pl.Series:
         """Make null what is no number, and numbers that stand for a missing value."""
-        column = column.fill_nan(None)
+        if not _is_finite(column.sum()):
+            column = column.fill_nan(None)
         if self._missing_numbers is None:
             return column
         return column.set(column.is_in(self._missing_numbers).fill_null(value=False), None)
@@ -172,6 +175,8 @@ class _Collector:
         lines: Lines,
         good: pl.Series | None,
     ) -> pl.Series | None:
+        if _is_finite(column.sum()):  # then every value is
+            return good
         infinite = column.is_infinite().fill_null(value=False)
         if not infinite.any():
             return good
@@ -210,6 +215,10 @@ class _Collector:
 
 def _rows_of(marked: pl.Series) -> list[int]:
     return marked.arg_true().to_list()
+
+
+def _is_finite(total: object) -> bool:
+    return isinstance(total, float) and isfinite(total)
 
 
 def _both(good: pl.Series | None, also: pl.Series) -> pl.Series:

@@ -5,7 +5,6 @@ left out; pieces with quotes that do not pair, or with lone carriage returns, ar
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from io import BytesIO
 from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
@@ -55,7 +54,7 @@ class Part(NamedTuple):
     ) -> pl.DataFrame:
         layout = self.layout.format
         return pl.read_csv(
-            BytesIO(self.content or b""),
+            self.content or b"",
             has_header=False,
             schema=schema,
             separator=layout.delimiter,
@@ -82,8 +81,9 @@ def parts(
         part, used = reader.read(text, line, last=piece.last)
         if part is not None:
             yield part
-        line += encodings.breaks(text[:used])
         rest = text[used:]
+        # Lines of the whole piece but those of what is left.
+        line = piece.line + piece.lines - encodings.breaks(rest)
         if len(rest) > MAX_LINE_BYTES:
             detail = f"has a row of more than {MAX_LINE_BYTES >> 20} MiB; is a quote not closed?"
             findings.error(f"/{file}", "row_too_long", detail, line=line)
@@ -103,7 +103,7 @@ class _Reader:
         """Return the rows of a piece that begins with a row, and how much of it was used."""
         if last and text and not text.endswith((b"\n", b"\r")):
             text += b"\n"
-        lone_returns = text.count(b"\r") - text.count(b"\r\n")
+        lone_returns = b"\r" in text and text.count(b"\r") - text.count(b"\r\n")
         cut = None if lone_returns else self._cut(text)
         if cut is None or (last and (not len(cut.ends) or cut.ends[-1] != len(text))):
             return self._read_cells(text, line, last=last)
@@ -163,9 +163,9 @@ class _Reader:
         return Part(_kept(text, starts, cut.ends, good), (), numbers, self._layout), used
 
     def _lines(self, text: bytes, line: int, starts: NDArray[np.int64]) -> Lines:
-        if text.count(b"\n") == len(starts):
-            return range(line, line + len(starts))
         newlines = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE)
+        if len(newlines) == len(starts):
+            return range(line, line + len(starts))
         return line + np.searchsorted(newlines, starts)
 
     def _read_cells(self, raw: bytes, line: int, *, last: bool) -> tuple[Part | None, int]:

@@ -25,16 +25,18 @@ MAX_LINE_BYTES = 32 << 20
 _HEAD = 1 << 16
 _ENOUGH_NULS = 0.2
 _PLAUSIBLE = 0.5
+_NEWLINE = b"\n"[0]
 _LAST_ASCII = 0x7F
 _BREAK = re.compile(rb"\r\n|\r|\n")
 _NAMES: dict[Encoding, str] = {"utf-8": "UTF-8", "utf-16": "UTF-16", "cp949": "CP949"}
 
 
 class Piece(NamedTuple):
-    """Some lines of a file as UTF-8 in NFC; `line` is the number of the first."""
+    """Some lines of a file as UTF-8 in NFC; it has `lines` ends of lines, from `line` on."""
 
     text: bytes
     line: int
+    lines: int
     last: bool = False
 
 
@@ -66,7 +68,7 @@ def pieces(
     line = 1
     for raw, last in reader.cut():
         text, lines = reader.decode(raw, line)
-        yield Piece(text, line, last)
+        yield Piece(text, line, lines, last)
         line += lines
 
 
@@ -115,13 +117,12 @@ class _Lines:
 
     def decode(self, raw: bytes, line: int) -> tuple[bytes, int]:
         """Return the text of a piece and how many ends of lines it has."""
-        if self._width == 1 and raw.isascii():
-            text = raw.decode("ascii")
-        else:
-            try:
-                text = raw.decode(self._codec)
-            except UnicodeDecodeError:
-                return self._decode_by_lines(raw, line)
+        if self._width == 1 and raw.isascii() and b"\0" not in raw:
+            return raw, breaks(raw)
+        try:
+            text = raw.decode(self._codec)
+        except UnicodeDecodeError:
+            return self._decode_by_lines(raw, line)
         if "\0" in text:
             return self._decode_by_lines(raw, line)
         encoded = raw if self._codec == "utf-8" else text.encode()
@@ -185,9 +186,11 @@ class _Lines:
 
 def breaks(text: bytes) -> int:
     """Count the ends of lines."""
-    newlines = text.count(b"\n")
-    returns = text.count(b"\r")
-    return newlines if not returns else newlines + returns - text.count(b"\r\n")
+    # bytes.count takes four times as long where there are many.
+    newlines = int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE))
+    if b"\r" not in text:
+        return newlines
+    return newlines + text.count(b"\r") - text.count(b"\r\n")
 
 
 def _byte_order(head: bytes) -> tuple[bool, int]:
@@ -216,7 +219,8 @@ def _decodes(content: BinaryIO, codec: str) -> bool:
     decoder = codecs.getincrementaldecoder(codec)()
     try:
         while piece := content.read(PIECE_BYTES):
-            decoder.decode(piece)
+            if not piece.isascii() or decoder.getstate()[0]:
+                decoder.decode(piece)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False

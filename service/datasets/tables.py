@@ -49,8 +49,11 @@ def check(
     if read.frame.height == 0 and not findings.bad_lines:
         findings.error("/file", "empty", "holds no row; send rows to learn from")
     findings.refuse("rows")
+    distinct = table_kinds.distinct_numbers(read.frame)
     columns = [
-        table_kinds.describe(read.frame[name], spec.kinds.get(name), spec.units.get(name))
+        table_kinds.describe(
+            read.frame[name], spec.kinds.get(name), spec.units.get(name), distinct.get(name)
+        )
         for name in layout.columns
         if name != spec.split
     ]

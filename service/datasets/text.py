@@ -1,22 +1,27 @@
 """Texts: checked once when they come in, described by facts, loaded as lines.
 
-Every broken line is named (the first 100), because someone has to repair them.
+Every broken line is named (the first 100), because someone has to repair them. A text is read piece
+by piece, twice: to find the vocabulary and what validates, and to count what is left to learn from.
+In memory are one piece, the vocabulary, and twelve bytes a line.
 """
 
+import hashlib
 import re
-import unicodedata
-from collections.abc import Mapping
-from typing import BinaryIO
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from service.datasets import splits
+from service.datasets import encodings, splits
 from service.datasets.base import TextData
 from service.datasets.findings import Findings
-from service.datasets.splits import VALIDATION_FRACTION, training_words
-from service.datasets.words import DEFAULT_MAX_VOCABULARY, Corpus, vocabulary_size
-from service.domain.datasets import SequenceUnit, TextDatasetSpec, TextFacts
-from service.domain.problems import FieldError, Invalid, TooLarge, invalid_field
+from service.datasets.splits import VALIDATION_FRACTION
+from service.datasets.words import DEFAULT_MAX_VOCABULARY, tokenize, vocabulary_size
+from service.domain.datasets import Encoding, SequenceUnit, TextDatasetSpec, TextFacts
+from service.domain.problems import FieldError, Invalid, TooLarge
 
 MIN_STREAM_WORDS = 10
 MIN_COUNTS = 20
@@ -25,28 +30,34 @@ MIN_COUNTS = 20
 SEQUENCE_LENGTHS: dict[SequenceUnit, int] = {"lines": 64, "stream": 32}
 """The longest piece of a line, and the window of running text, when a job does not say."""
 
-_MAX_ERRORS = 100
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
-_LINE_BREAK_BYTES = re.compile(rb"\r\n|\r|\n")
 
 
-def check(content: BinaryIO, spec: TextDatasetSpec) -> TextFacts:
+def check(content: BinaryIO, spec: TextDatasetSpec, findings: Findings | None = None) -> TextFacts:
     """Return the facts of a text. Raises Invalid for what cannot be read or is too small."""
-    text = _decode(content.read())
-    corpus = Corpus.of(_LINE_BREAK.split(text))
-    _refuse_small(corpus, spec.sequences)
-    training = training_words(corpus, spec.sequences, VALIDATION_FRACTION)
-    counts = corpus.counts(corpus.ids[training])
+    findings = Findings(skip=spec.on_error == "skip") if findings is None else findings
+    encoding = spec.encoding or encodings.detect(content)
+    beginning = content.tell()
+    counter = _Counter(spec.sequences)
+    for lines in _lines(content, encoding, findings):
+        counter.add(lines)
+    findings.refuse("text")
+    _refuse_small(counter, findings)
+    findings.refuse("text")
+    words, total = [*counter.numbers], counter.words
+    content.seek(beginning)
+    training = counter.training(_lines(content, encoding, Findings(skip=True)))
     return TextFacts(
         sequences=spec.sequences,
-        lines=corpus.lines,
-        words=len(corpus.ids),
-        distinct_words=len(corpus.words),
+        lines=counter.lines,
+        words=total,
+        distinct_words=len(words),
         vocabulary_sizes=[
-            vocabulary_size(corpus.words, counts, min_count=least, maximum=DEFAULT_MAX_VOCABULARY)
+            vocabulary_size(words, training.counts, min_count=least, maximum=DEFAULT_MAX_VOCABULARY)
             for least in range(1, MIN_COUNTS + 1)
         ],
-        training_examples=_training_examples(corpus, spec.sequences),
+        training_examples=training.examples,
+        encoding=encoding,
     )
 
 
@@ -73,70 +84,133 @@ def check_files(
     if content.seek(0, 2) - beginning > max_decoded_bytes:
         raise TooLarge(f"The text has more than {max_decoded_bytes:,} bytes; send less.")
     content.seek(beginning)
-    return check(content, spec)
+    return check(content, spec, findings)
 
 
 def load(content: bytes, facts: TextFacts) -> TextData:
     """Read a stored text that was checked before."""
-    lines = _LINE_BREAK.split(unicodedata.normalize("NFC", content.decode("utf-8-sig")))
-    return TextData(facts=facts, lines=[line for line in lines if line.strip()])
+    pieces = _lines(BytesIO(content), facts.encoding, Findings(skip=True))
+    return TextData(facts=facts, lines=[line for lines in pieces for line in lines if line.strip()])
 
 
-def _training_examples(corpus: Corpus, sequences: SequenceUnit) -> int:
-    if sequences == "stream":
-        return splits.training_places(corpus, VALIDATION_FRACTION)
-    training = ~splits.validation_lines(corpus, VALIDATION_FRACTION)
-    return splits.pieces(np.diff(corpus.starts)[training], SEQUENCE_LENGTHS["lines"])
+def _lines(content: BinaryIO, encoding: Encoding, findings: Findings) -> Iterator[list[str]]:
+    """Read the lines of a text, piece by piece; bad ones are empty."""
+    for piece in encodings.pieces(content, encoding, findings):
+        yield _LINE_BREAK.split(piece.text.decode())
 
 
-def _decode(content: bytes) -> str:
-    """Return the text in NFC. Raises Invalid naming every line that is no text."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _not_utf8(content, error) from None
-    if "\0" in text:
-        detail = "holds a NUL character, which no text has; remove it"
-        lines = enumerate(_LINE_BREAK.split(text), start=1)
-        raise _unreadable([_at_line(number, detail) for number, line in lines if "\0" in line])
-    return unicodedata.normalize("NFC", text)
+class _Training(NamedTuple):
+    """What there is to learn from with default options: the count of every word, and examples."""
+
+    counts: NDArray[np.int64]
+    examples: int
 
 
-def _not_utf8(content: bytes, error: UnicodeDecodeError) -> Invalid:
-    errors: list[FieldError] = []
-    for number, line in enumerate(_LINE_BREAK_BYTES.split(content), start=1):
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError as broken:
-            detail = f"is not UTF-8 at byte {broken.start + 1} of the line; save the file as UTF-8"
-            errors.append(_at_line(number, detail))
-        if len(errors) == _MAX_ERRORS:
-            break
-    if errors:
-        return _unreadable(errors)
-    return invalid_field("/file", f"is not UTF-8 at byte {error.start + 1}; save it as UTF-8")
+class _Counter:
+    """Counts words, and remembers of each line that holds one its length and a hash."""
+
+    def __init__(self, sequences: SequenceUnit) -> None:
+        self.numbers: dict[str, int] = {}
+        self.lines = 0
+        self.sequences = sequences
+        self._counts = np.zeros(0, dtype=np.int64)
+        self._hashes = array("Q")
+        self._lengths = array("i")
+        self._places: list[int] = []
+        """What a stream predicts in each piece: its words and the ends of its lines."""
+
+    def add(self, lines: Iterable[str]) -> None:
+        """Count the words of a piece."""
+        ids = array("i")
+        number = self.numbers
+        before = self.lines
+        for line in lines:
+            tokens = tokenize(line)
+            if not tokens:
+                continue
+            self.lines += 1
+            ids.extend([number.setdefault(token, len(number)) for token in tokens])
+            if self.sequences == "lines":
+                self._hashes.append(_hash(tokens))
+                self._lengths.append(len(tokens))
+        self._counts = _counted(ids, len(number), before=self._counts)
+        self._places.append(len(ids) + self.lines - before)
+
+    @property
+    def words(self) -> int:
+        """Count all words."""
+        return int(self._counts.sum())
+
+    @property
+    def distinct_lines(self) -> int:
+        """Count the different lines."""
+        return len(np.unique(np.frombuffer(self._hashes, dtype=np.uint64)))
+
+    def training(self, pieces: Iterator[list[str]]) -> _Training:
+        """Count what does not validate, given the same pieces again."""
+        if self.sequences == "stream":
+            return self._first_part(pieces)
+        hashes = np.frombuffer(self._hashes, dtype=np.uint64)
+        lengths = np.frombuffer(self._lengths, dtype=np.int32)
+        distinct = np.unique(hashes)
+        chosen = splits.held_out(len(distinct), VALIDATION_FRACTION)
+        validates = (
+            hashes < distinct[chosen]
+            if chosen < len(distinct)
+            else np.ones(len(hashes), dtype=np.bool_)
+        )
+        examples = splits.pieces(lengths[~validates].astype(np.int64), SEQUENCE_LENGTHS["lines"])
+        held_out = array("i")
+        with_words = (line for lines in pieces for line in lines if line.strip())
+        for line, held in zip(with_words, validates, strict=True):
+            if held:
+                held_out.extend([self.numbers[token] for token in tokenize(line)])
+        return _Training(self._counts - _counted(held_out, len(self.numbers)), examples)
+
+    def _first_part(self, pieces: Iterator[list[str]]) -> _Training:
+        """Leave out the last part of running text; the pieces before it are not cut again."""
+        places = sum(self._places)
+        trained = places - splits.held_out(places, VALIDATION_FRACTION)
+        held_out = array("i")
+        at = 0
+        for lines, count in zip(pieces, self._places, strict=True):
+            at += count
+            if at <= trained:
+                continue
+            at -= count
+            for tokens in map(tokenize, lines):
+                if tokens:
+                    left = tokens[max(0, trained - at) :]
+                    held_out.extend([self.numbers[token] for token in left])
+                    at += len(tokens) + 1
+        return _Training(self._counts - _counted(held_out, len(self.numbers)), trained)
 
 
-def _unreadable(errors: list[FieldError]) -> Invalid:
-    return Invalid(
-        f"The text cannot be read: its line {errors[0].line} {errors[0].detail}.",
-        errors=errors[:_MAX_ERRORS],
-    )
+def _counted(
+    ids: "array[int]", words: int, *, before: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Count every word among `ids`, and add what was counted before."""
+    counts = np.bincount(np.frombuffer(ids, dtype=np.int32), minlength=words)
+    if before is not None:
+        counts[: len(before)] += before
+    return counts
 
 
-def _at_line(number: int, detail: str) -> FieldError:
-    return FieldError(pointer="/file", detail=detail, line=number)
+def _hash(tokens: list[str]) -> int:
+    """Return the first eight bytes of a line's SHA-256, which order lines as the whole one does."""
+    return int.from_bytes(hashlib.sha256(" ".join(tokens).encode()).digest()[:8])
 
 
-def _refuse_small(corpus: Corpus, sequences: SequenceUnit) -> None:
-    if corpus.lines == 0:
-        raise invalid_field("/file", "is empty: it holds no word; send text to learn from")
-    if sequences == "stream":
-        if len(corpus.ids) < MIN_STREAM_WORDS:
+def _refuse_small(counter: _Counter, findings: Findings) -> None:
+    if counter.lines == 0:
+        detail = "is empty: it holds no word; send text to learn from"
+        findings.error("/file", "empty", detail)
+    elif counter.sequences == "stream":
+        if counter.words < MIN_STREAM_WORDS:
             least = f"at least {MIN_STREAM_WORDS} words"
-            raise invalid_field("/file", f"is a dataset too small: send {least} of running text")
-        return
-    first = corpus.line(0)
-    if all(corpus.line(number) == first for number in range(1, corpus.lines)):
+            detail = f"is a dataset too small: send {least} of running text"
+            findings.error("/file", "too_small", detail)
+    elif counter.distinct_lines < 2:
         detail = "is a dataset too small: send at least two different lines that hold a word"
-        raise invalid_field("/file", f"{detail}, one to learn from and one to validate")
+        detail += ", one to learn from and one to validate"
+        findings.error("/file", "too_small", detail)

@@ -219,6 +219,7 @@ class TextFacts(Outgoing):
         description="What an epoch goes through with default options: of `lines` the sequences "
         "(long lines are cut), of a `stream` the words to predict.",
     )
+    encoding: Encoding = "utf-8"
 
 
 class LabelledTextFacts(Outgoing):
