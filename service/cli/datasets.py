@@ -8,7 +8,7 @@ import typer
 from service.cli import options, output
 from service.cli.clients import connect
 from service.cli.options import ListByDefault
-from service.domain.datasets import Dataset, ImageFacts
+from service.domain.datasets import Dataset, ImageFacts, LabelledTextFacts, TableFacts
 
 app = typer.Typer(cls=ListByDefault, help="List, show, add and delete datasets.")
 Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
@@ -105,6 +105,10 @@ def summary(dataset: Dataset) -> str:
     if isinstance(facts, ImageFacts):
         picture = f"{facts.channels}x{facts.height}x{facts.width}"
         return f"{facts.examples:,} + {facts.test_examples:,} images {picture}"
+    if isinstance(facts, LabelledTextFacts):
+        return f"{facts.examples:,} texts of {len(facts.classes):,} classes, {facts.words:,} words"
+    if isinstance(facts, TableFacts):
+        return f"{facts.rows:,} rows of {len(facts.columns):,} columns, target {facts.target}"
     return f"{facts.lines:,} lines, {facts.words:,} words, {facts.distinct_words:,} distinct"
 
 
@@ -127,6 +131,6 @@ def _print_dataset(dataset: Dataset, *, json: bool) -> None:
         ("licence", dataset.licence or "-"),
         *[(one.role, f"{output.size(one.bytes)} {one.sha256}") for one in dataset.files],
     ]
-    if isinstance(dataset.facts, ImageFacts):
+    if isinstance(dataset.facts, ImageFacts | LabelledTextFacts):
         fields.append(("classes", ", ".join(dataset.facts.classes)))
     output.print_fields(fields)

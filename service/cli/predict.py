@@ -1,8 +1,9 @@
-"""`trainyard predict`: ask a model about texts or image files."""
+"""`trainyard predict`: ask a model about texts, image files or rows of a table."""
 
 from collections.abc import Sequence
+from json import JSONDecodeError, dumps, loads
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -18,7 +19,9 @@ BAR_WIDTH = 20
 
 def predict(
     model: Annotated[str, typer.Argument(help="Name, name@3, mdl_…, ckpt_… or job_….")],
-    inputs: Annotated[list[str], typer.Argument(help="Texts, or PNG and JPEG files.")],
+    inputs: Annotated[
+        list[str], typer.Argument(help='Texts, PNG and JPEG files, or rows as {"hour": 12}.')
+    ],
     *,
     top_k: Annotated[int, typer.Option(min=1, max=1000, help="Candidates for each.")] = 5,
     special_tokens: Annotated[
@@ -27,7 +30,7 @@ def predict(
     url: options.Url = options.DEFAULT_URL,
     json: options.Json = False,
 ) -> None:
-    """Ask a model what comes next after a text, or what an image shows."""
+    """Ask a model what comes next after a text, what an image shows, or what a row is worth."""
     asked = [as_input(text) for text in inputs]
     with connect(url) as client:
         answer = client.predict(model, asked, top_k=top_k, special_tokens=special_tokens)
@@ -39,8 +42,13 @@ def predict(
         print_candidates(prediction)
 
 
-def as_input(text: str) -> str | Path:
-    """Take what ends like an image file for one; everything else is a text."""
+def as_input(text: str) -> str | Path | dict[str, Any]:
+    """Take what ends like an image file for one, a JSON object for a row, all else for a text."""
+    if text.startswith("{"):
+        try:
+            return loads(text)
+        except JSONDecodeError:
+            return text
     path = Path(text)
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         return text
@@ -51,7 +59,10 @@ def as_input(text: str) -> str | Path:
 
 
 def print_candidates(prediction: Prediction) -> None:
-    """Print the candidates, best first, with probabilities and bars."""
+    """Print the value, or the candidates, best first, with probabilities and bars."""
+    if prediction.value is not None:
+        unit = "" if prediction.unit is None else f" {prediction.unit}"
+        output.results.print(f"  {prediction.value:.6g}{escape(unit)}")
     for line in candidate_lines(prediction):
         output.results.print(f"  {escape(line)}")
     if prediction.unknown:
@@ -74,7 +85,8 @@ def candidate_lines(prediction: Prediction) -> Sequence[str]:
     ]
 
 
-def _print_input(one: str | Path) -> None:
-    output.results.print(f"[bold]{escape(str(one))}[/]")
+def _print_input(one: str | Path | dict[str, Any]) -> None:
+    shown = dumps(one, ensure_ascii=False) if isinstance(one, dict) else str(one)
+    output.results.print(f"[bold]{escape(shown)}[/]")
     if isinstance(one, Path):
         output.results.print(picture(one, output.results))

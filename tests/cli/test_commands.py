@@ -136,6 +136,21 @@ def test_predict_for_scripts_is_the_answer_of_the_service(
     assert len(answer["predictions"][0]["candidates"]) == 5
 
 
+def test_a_row_of_a_table_is_answered_with_its_value_and_unit(trainyard: Trainyard) -> None:
+    settings = ["--set", 'dataset.features=["month", "hour", "cloud_cover_tenths"]']
+    learned = trainyard(
+        *["train", "--dataset", "solar", "--architecture", "mlp", "--epochs", "1"],
+        *["--model", "sun", *settings],
+    )
+    ended = trainyard("predict", "sun", '{"month": 6, "hour": 12, "cloud_cover_tenths": 99}')
+
+    assert learned.returncode == ended.returncode == 0, learned.stderr + ended.stderr
+    row, value, warning = ended.stdout.splitlines()
+    assert row == '{"month": 6, "hour": 12, "cloud_cover_tenths": 99}'
+    assert value.endswith(" kW")
+    assert "outside" in warning
+
+
 def test_what_exists_is_listed_and_shown(trainyard: Trainyard, trained: str) -> None:
     assert trained in trainyard("jobs").stdout
     assert "succeeded" in trainyard("jobs", "show", trained).stdout
