@@ -100,6 +100,7 @@ class _Collector:
             frame, good = self._tidy(frame, part.lines)
         lines = part.lines
         if good is not None:
+            self._findings.bad_lines += int((~good).sum())
             frame = frame.filter(good)
             lines = np.asarray(lines, dtype=np.int64)[good.to_numpy()]
         self._frames.append(frame)
@@ -188,6 +189,7 @@ class _Collector:
                 line=int(lines[row]),
                 file=self._file,
                 column=column.name,
+                more=True,
             )
         return _both(good, ~infinite)
 
@@ -210,6 +212,7 @@ class _Collector:
                 file=self._file,
                 column=name,
                 excerpt=str(values[row]),
+                more=True,
             )
 
 

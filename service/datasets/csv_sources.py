@@ -41,10 +41,18 @@ class Sources:
         if not sample.strip():
             findings.error("/file", "empty", "is empty: it holds no row; send rows to learn from")
         layout = csv_format.lay_out(sample, encoding, spec, findings)
+        if VALIDATION in self._files and layout.format.header:
+            self._refuse_other_columns(layout, findings)
         findings.refuse("rows")
         if spec.quoting is None and layout.format.quoting:
             return self._with_quotes_that_pair(layout, findings)
         return layout
+
+    def _refuse_other_columns(self, layout: Layout, findings: Findings) -> None:
+        sample = self._beginning(VALIDATION, layout.format.encoding)
+        if csv_format.named(layout.format, sample).columns != layout.columns:
+            detail = "must have the columns of the file to learn from, in the same order"
+            findings.error(f"/{VALIDATION}", "other_columns", detail, line=1)
 
     def _with_quotes_that_pair(self, layout: Layout, findings: Findings) -> Layout:
         """Take quotes as ordinary characters if only so the whole file can be read better."""

@@ -31,6 +31,8 @@ class Findings:
     noticed: list[Finding] = field(default_factory=list[Finding])
     named_lines: list[Finding] = field(default_factory=list[Finding])
     counts: Counter[str] = field(default_factory=Counter[str])
+    bad_lines: int = 0
+    """How many lines cannot be used, each counted once."""
 
     def bad_line(
         self,
@@ -41,9 +43,11 @@ class Findings:
         file: str = "file",
         column: str | None = None,
         excerpt: str | None = None,
+        more: bool = False,
     ) -> None:
-        """Note a line that cannot be used as it is."""
+        """Note a line that cannot be used as it is; `more`: who calls counts the lines."""
         self.counts[code] += 1
+        self.bad_lines += not more
         if len(self.named_lines) < MAX_FINDINGS:
             finding = Finding(
                 level="error",
@@ -56,17 +60,13 @@ class Findings:
             )
             self.named_lines.append(finding)
 
-    @property
-    def bad_lines(self) -> int:
-        """Count the lines that cannot be used."""
-        return self.counts.total()
-
     def take(self, others: "Findings") -> None:
         """Add what was found elsewhere."""
         self.errors += others.errors
         self.noticed += others.noticed
         self.named_lines = [*self.named_lines, *others.named_lines][:MAX_FINDINGS]
         self.counts += others.counts
+        self.bad_lines += others.bad_lines
 
     def error(
         self,
