@@ -50,6 +50,8 @@ def check(
     layout = sources.lay_out(spec, findings)
     chosen = _choose(sources, layout, spec, findings)
     read = _read(sources, layout, chosen, findings)
+    label_findings.find(read.texts, read.labels, read.lines, findings)
+    findings.refuse("rows")  # classes may be missing because their lines cannot be read
     counts = Counter(read.labels)
     if not read.labels:
         findings.error("/file", "empty", "holds no row that can be read")
@@ -60,7 +62,6 @@ def check(
         detail = f"has {len(counts):,} classes, more than {MAX_CLASSES:,}; is this the label?"
         findings.error("/label", "too_many_classes", detail, column=chosen.label)
     findings.refuse("rows")
-    label_findings.find(read.texts, read.labels, read.lines, findings)
     classes = sorted(counts)
     held_out = Counter(
         label for label, held in zip(read.labels, read.held_out, strict=True) if held
