@@ -19,6 +19,7 @@ from service.domain.problems import Invalid
 from service.domain.requests import JobRequest
 from service.domain.shapes import ImageShape
 from service.domain.validation import parse
+from tests.tasks.tables import a_table
 
 TEXT = TextFacts(
     sequences="lines", lines=2000, words=14000, distinct_words=300, vocabulary_sizes=[302, 290]
@@ -358,3 +359,13 @@ def test_another_packages_architecture_is_found_by_its_entry_point(
     assert spec.training.epochs == 3
     assert catalogue.plan(spec, some_facts(images(8))).parameters == 640
     assert errors_of(catalogue, images(8), architecture={"type": "plain", "biass": 1})
+
+
+@pytest.mark.parametrize(
+    ("target", "task"), [(None, "regression"), ("hour", "regression"), ("sky", "classification")]
+)
+def test_the_target_of_a_table_tells_the_task(
+    catalogue: Catalogue, target: str | None, task: str
+) -> None:
+    dataset = {"name": "some", **({} if target is None else {"target": target})}
+    assert resolved(catalogue, a_table().facts, dataset=dataset).task == task

@@ -4,6 +4,7 @@ from hashlib import sha256
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,6 +84,20 @@ def test_every_class_of_rows_keeps_one_to_learn_from(
     held_out = _stratified(rows, fraction)
     trained = {label for (label, _), side in zip(rows, held_out, strict=True) if not side}
     assert trained == {label for label, _ in rows}
+
+
+def test_a_class_whose_rows_all_belong_to_rarer_ones_keeps_one_to_learn_from() -> None:
+    rows = [(label, 100 * label + number) for label in range(9) for number in range(3)]
+    rows += [row for row, side in zip(rows, _stratified(rows, 0.3), strict=True) if side]
+    shared = [(9, number) for _, number in rows[27:]]
+    held_out = _stratified([*rows[:27], *shared], 0.3)
+    assert not all(held_out[27:])
+
+
+@pytest.mark.parametrize("shared", range(20))
+def test_a_row_of_two_classes_counts_for_the_rarer_one(shared: int) -> None:
+    common, rare = [(0, number) for number in range(20)], [(1, shared), (1, 100)]
+    assert sum(_stratified([*common, *rare], 0.5)[20:]) == 1
 
 
 @given(st.lists(st.integers(0, 60), max_size=80), FRACTIONS)

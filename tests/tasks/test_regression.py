@@ -100,6 +100,22 @@ def test_equal_rows_are_on_one_side_and_count_once_if_asked(rows: list[tuple[int
         assert len(sides[0]) + len(sides[1]) == len(set(rows) if deduplicate else rows)
 
 
+def test_a_row_on_both_sides_of_a_given_split_validates_if_rows_count_once() -> None:
+    rows = {"a": [1.0, 2.0, 3.0, 1.0], "power": [0.0, 5.0, -0.0, 0.0]}
+    data = a_table(rows, held_out=[False, False, False, True])
+    options = RegressionOptions(deduplicate=True)
+    sides = regression.divide(data, regression.choose(data.facts, options), options)
+    assert sides.train.tolist() == [1, 2]
+    assert sides.validation.tolist() == [3]
+
+
+def test_zero_and_minus_zero_are_the_same_value() -> None:
+    data = a_table({"a": [0.0, -0.0, 1.0, 2.0], "power": [-0.0, 0.0, 3.0, 4.0]})
+    options = RegressionOptions(deduplicate=True)
+    sides = regression.divide(data, regression.choose(data.facts, options), options)
+    assert len(sides.train) + len(sides.validation) == 3
+
+
 def test_groups_stay_together() -> None:
     station = [f"station {number // 6}" for number in range(48)]
     data = a_table({**WEATHER, "station": station})
@@ -151,6 +167,12 @@ def test_what_training_never_saw_is_answered_with_a_warning() -> None:
     (answer,) = answers(task, strange)
     assert answer.value is not None
     assert [warning.split()[0] for warning in answer.warnings] == ["hour", "sky", "the", "wind"]
+
+
+def test_what_is_near_to_training_or_said_to_be_missing_needs_no_warning() -> None:
+    task = cast("Regression", prepared().task)
+    (answer,) = answers(task, {**KNOWN, "hour": 24, "wind": None})
+    assert answer.warnings == []
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,28 @@ def test_one_hot_categories_are_numbers() -> None:
     assert features.embedded == []
 
 
+def test_a_value_never_seen_is_the_most_frequent_where_none_was_missing() -> None:
+    features = fitted({"sky": ["rain", "rain", "rain", "clear"]})
+    assert features.encode({"sky": ["fog", "rain", "clear"]}).tolist() == [[0], [0], [1]]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "period"),
+    [
+        ("hour", [0, 1, 2, 3], 24),
+        ("Hours of Sun", [0, 1, 2, 3], 24),
+        ("wind_direction_deg", [0, 10, 20, 350], 360),
+        ("day_of_week", [0, 1, 2, 3], 7),
+        ("when", [0, 5, 7, 23], 24),
+        ("mm", [1, 5, 7, 12], 12),
+    ],
+)
+def test_a_period_is_told_by_the_name_or_the_range(name: str, cells: Cells, period: float) -> None:
+    (feature,) = fitted({name: cells}, cyclic=[name]).features
+    assert feature.kind == "cyclic"
+    assert feature.period == period
+
+
 @given(ROWS, ROWS, st.sampled_from(["embedding", "one_hot"]))
 def test_restored_features_encode_every_row_alike_and_finite(
     rows: list[tuple[float | None, str | None, str | None]],
