@@ -7,10 +7,16 @@ import typer
 
 from service.cli import options, output
 from service.cli.clients import connect
+from service.cli.dataset_files import Guess, guess, name_of
+from service.cli.looking import show_preview, show_statistics
 from service.cli.options import ListByDefault
-from service.domain.datasets import Dataset, ImageFacts, LabelledTextFacts, TableFacts
+from service.cli.request import job_body
+from service.cli.uploading import holds, print_dataset, send, size
 
 app = typer.Typer(cls=ListByDefault, help="List, show, add and delete datasets.")
+What = Annotated[
+    list[str], typer.Argument(metavar="FILE…", help="Files; or a name, with --file, --images.")
+]
 Name = Annotated[str, typer.Argument(help="Name of the dataset.")]
 
 
@@ -33,7 +39,7 @@ def list_datasets(
         output.print_json(page)
         return
     rows = [
-        [one.name, one.type, summary(one), _size(one), output.age(one.created_at)]
+        [one.name, one.type, holds(one.facts), size(one), output.age(one.created_at)]
         for one in page.data
     ]
     output.print_table(["dataset", "type", "holds", "bytes", "created"], rows)
@@ -47,14 +53,30 @@ def show_dataset(
 ) -> None:
     """Show what is known of a dataset."""
     with connect(url) as client:
-        _print_dataset(client.get_dataset(name), json=json)
+        print_dataset(client.get_dataset(name), json=json)
+
+
+app.command("preview")(show_preview)
+app.command("statistics")(show_statistics)
 
 
 @app.command("add")
 def add_dataset(
-    name: Name,
+    what: What,
     *,
-    file: Annotated[Path | None, _file("A text, one sequence a line.")] = None,
+    name: Annotated[str | None, typer.Option(help="Default: the name of the first file.")] = None,
+    type_: Annotated[
+        str | None,
+        typer.Option("--type", help="text, labelled_text, table, idx, image_folder; else guessed."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would become; store nothing.")
+    ] = False,
+    on_error: Annotated[
+        str | None, typer.Option(help="skip: leave out what cannot be read, and say so.")
+    ] = None,
+    settings: options.Setting = None,
+    file: Annotated[Path | None, _file("A text, one sequence a line; rows; a zip.")] = None,
     images: Annotated[Path | None, _file("IDX images, plain or gzip.")] = None,
     labels: Annotated[Path | None, _file("IDX labels.")] = None,
     test_images: Annotated[Path | None, _file("IDX images held out for validation.")] = None,
@@ -66,29 +88,49 @@ def add_dataset(
     url: options.Url = options.DEFAULT_URL,
     json: options.Json = False,
 ) -> None:
-    """Upload a text (--file) or labelled images (--images and --labels)."""
-    if (file is None) == (images is None):
-        message = "give --file for a text, or --images and --labels"
-        raise typer.BadParameter(message)
-    options_of_type: dict[str, Any] = (
-        {"type": "text", "sequences": "stream" if stream else "lines"}
-        if file is not None
-        else {"type": "idx", "classes": classes.split(",") if classes else None}
-    )
-    spec = {"name": name, **options_of_type, "source": source, "licence": licence}
-    files = {
+    """Upload files: a text, a CSV, a zip of pictures, IDX. What they are is guessed."""
+    given = {
         "file": file,
         "images": images,
         "labels": labels,
         "test_images": test_images,
         "test_labels": test_labels,
     }
-    with connect(url, timeout=600) as client:
-        dataset = client.add_dataset(
-            {key: value for key, value in spec.items() if value is not None},
-            {role: path for role, path in files.items() if path is not None},
-        )
-    _print_dataset(dataset, json=json)
+    named = {role: path for role, path in given.items() if path is not None}
+    name, guessed = _what(what, name, type_, named)
+    spec = {
+        "name": name,
+        "type": guessed.type,
+        "sequences": "stream" if stream else None,
+        "classes": classes.split(",") if classes else None,
+        "on_error": on_error,
+        "source": source,
+        "licence": licence,
+    }
+    said = {key: value for key, value in spec.items() if value is not None}
+    said |= job_body(file=None, top={}, training={}, metadata=[], settings=settings or [])
+    send(said, guessed.files, url=url, dry_run=dry_run, json=json)
+
+
+def _what(
+    what: list[str], name: str | None, type_: str | None, named: dict[str, Path]
+) -> tuple[str, Guess]:
+    """Tell files from a name, and what they are."""
+    if named:
+        if len(what) != 1 or name is not None:
+            message = "with --file or --images, say only the name before"
+            raise typer.BadParameter(message)
+        return what[0], Guess(type_ or ("text" if "file" in named else "idx"), named)
+    files = [Path(each) for each in what]
+    missing = next((each for each in files if not each.is_file()), None)
+    if missing is not None:
+        message = f"{missing} is no file; name files, or give --file, or --images and --labels"
+        raise typer.BadParameter(message)
+    guessed = guess(files, type_)
+    if guessed is None:
+        message = "it is not clear what these files are; say it with --type"
+        raise typer.BadParameter(message)
+    return name or name_of(files[0]), guessed
 
 
 @app.command("delete")
@@ -97,40 +139,3 @@ def delete_dataset(name: Name, url: options.Url = options.DEFAULT_URL) -> None:
     with connect(url) as client:
         client.delete_dataset(name)
     output.results.print(f"{name} is deleted.", markup=False)
-
-
-def summary(dataset: Dataset) -> str:
-    """Say in a few words how much a dataset holds."""
-    facts = dataset.facts
-    if isinstance(facts, ImageFacts):
-        picture = f"{facts.channels}x{facts.height}x{facts.width}"
-        return f"{facts.examples:,} + {facts.test_examples:,} images {picture}"
-    if isinstance(facts, LabelledTextFacts):
-        return f"{facts.examples:,} texts of {len(facts.classes):,} classes, {facts.words:,} words"
-    if isinstance(facts, TableFacts):
-        return f"{facts.rows:,} rows of {len(facts.columns):,} columns, target {facts.target}"
-    return f"{facts.lines:,} lines, {facts.words:,} words, {facts.distinct_words:,} distinct"
-
-
-def _size(dataset: Dataset) -> str:
-    size = output.size(dataset.bytes)
-    return size if dataset.downloaded else f"{size}, not downloaded yet"
-
-
-def _print_dataset(dataset: Dataset, *, json: bool) -> None:
-    if json:
-        output.print_json(dataset)
-        return
-    fields = [
-        ("dataset", dataset.name),
-        ("type", dataset.type),
-        ("holds", summary(dataset)),
-        ("sha256", dataset.sha256),
-        ("bytes", _size(dataset)),
-        ("source", dataset.source or "-"),
-        ("licence", dataset.licence or "-"),
-        *[(one.role, f"{output.size(one.bytes)} {one.sha256}") for one in dataset.files],
-    ]
-    if isinstance(dataset.facts, ImageFacts | LabelledTextFacts):
-        fields.append(("classes", ", ".join(dataset.facts.classes)))
-    output.print_fields(fields)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, BinaryIO, Generic, TypeVar, get_args
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -24,7 +24,9 @@ _KEY = re.compile(r"[!#-~][!-~]{0,254}")
 Query = Mapping[str, str | int | list[str] | None]
 Content = bytes | Path
 """A file: its bytes, or where it lies; the sender opens it and streams it."""
-Parts = Mapping[str, Content | str]
+File = Content | BinaryIO
+"""What can be a part of a form; an open file is read from its beginning, also a second time."""
+Parts = Mapping[str, File | str]
 """The parts of a form; a string is JSON."""
 Outcome = httpx.Response | httpx.RequestError
 """What came of sending a request once."""

@@ -16,6 +16,7 @@ from service.client.answers import JsonObject
 from service.client.call import (
     Call,
     Content,
+    File,
     Parts,
     Query,
     json_bytes,
@@ -201,7 +202,7 @@ def get_dataset(name: str) -> Call[Dataset]:
 
 
 def add_dataset(
-    spec: AnyDatasetSpec | Mapping[str, Any], files: Mapping[str, Content]
+    spec: AnyDatasetSpec | Mapping[str, Any], files: Mapping[str, File]
 ) -> Call[Dataset]:
     """Upload a dataset; the same bytes under the same name give the one that is there.
 
@@ -215,7 +216,7 @@ def add_dataset(
 
 
 def check_dataset(
-    spec: AnyDatasetSpec | Mapping[str, Any], files: Mapping[str, Content]
+    spec: AnyDatasetSpec | Mapping[str, Any], files: Mapping[str, File]
 ) -> Call[DatasetReport]:
     """Tell what an upload would become and what was found in it; nothing is stored."""
     parts: Parts = {"spec": json_bytes(what_was_said(spec)).decode(), **files}

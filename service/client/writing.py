@@ -85,6 +85,9 @@ def _open_parts(parts: Parts, opened: ExitStack) -> list[FormPart]:
         elif isinstance(content, Path):
             file = opened.enter_context(content.open("rb"))
             form.append((name, (content.name, file, "application/octet-stream")))
+        elif not isinstance(content, bytes):
+            content.seek(0)
+            form.append((name, (name, content, "application/octet-stream")))
         else:
             form.append((name, (name, BytesIO(content), "application/octet-stream")))
     return form

@@ -209,3 +209,41 @@ def test_a_job_is_forked_and_its_checkpoint_promoted(trainyard: Trainyard, clien
     assert promoted.stdout.strip() == "from-a-fork@1"
     assert checkpoint in shown.stdout
     assert "baseline unigram" in shown.stdout
+
+
+def test_files_are_added_by_what_they_are_and_looked_at(
+    trainyard: Trainyard, tmp_path: Path
+) -> None:
+    table = tmp_path / "power.csv"
+    table.write_text("hours,power\n" + "".join(f"{n},{10 * n}\n" for n in range(30)))
+
+    planned = trainyard("datasets", "add", str(table), "--dry-run")
+    added = trainyard("datasets", "add", str(table), "--set", "target=power")
+    shown = trainyard("datasets", "preview", "power", "--rows", "2")
+    measured = trainyard("datasets", "statistics", "power")
+
+    assert "power (table) would be taken in" in planned.stdout, planned.stderr
+    assert added.returncode == 0, added.stderr
+    assert "30 rows of 2 columns, target power" in added.stdout
+    assert shown.stdout.splitlines()[0].split() == ["hours", "power"]
+    assert "power (target)" in measured.stdout
+
+
+def test_wrong_lines_are_shown_with_what_stands_there(trainyard: Trainyard, tmp_path: Path) -> None:
+    table = tmp_path / "ragged.csv"
+    table.write_text("a,b\n" + "".join(f"{n},{n}\n" for n in range(30)) + "3,4,5\n")
+
+    refused = trainyard("datasets", "add", str(table))
+    skipped = trainyard("datasets", "add", str(table), "--on-error", "skip")
+
+    assert refused.returncode == 1
+    assert "3,4,5" in refused.stdout
+    assert "line 32" in refused.stderr
+    assert skipped.returncode == 0, skipped.stderr
+
+
+def test_pictures_are_saved_as_one(trainyard: Trainyard, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    saved = trainyard("datasets", "preview", "digits", "--save", str(sheet))
+    assert saved.returncode == 0, saved.stderr
+    assert sheet.read_bytes().startswith(b"\x89PNG")
