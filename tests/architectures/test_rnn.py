@@ -18,6 +18,7 @@ def a_network(**options: object) -> Rnn:
     torch.manual_seed(0)
     config = RnnConfig.model_validate({"hidden_size": 5, **options})
     network = build(config, TextShape(vocabulary_size=VOCABULARY))
+    assert isinstance(network, Rnn)
     for parameter in network.parameters():  # biases too: zeros would hide a missing one
         nn.init.normal_(parameter, std=0.5)
     return network.double()
