@@ -10,7 +10,7 @@ deviation of each channel over the training images. The baseline always guesses 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
-from typing import Any, cast
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 import torch
@@ -21,11 +21,13 @@ from torch.nn import functional
 
 from service.datasets import splits
 from service.datasets.base import ImageData
+from service.domain.base import LATER
 from service.domain.datasets import ImageFacts
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, LabelCandidate, Prediction
 from service.domain.shapes import Axis, ImageShape
+from service.tasks.augmentation import Augmentation
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind, TaskOptions
 from service.tasks.candidates import most_probable
 from service.tasks.evaluating import ClassEvidence
@@ -44,16 +46,37 @@ class ImageOptions(TaskOptions):
         lt=1,
         description="Part of each class held out; not used where the dataset has test files.",
     )
+    shift: Annotated[int, LATER] = Field(
+        default=0, ge=0, le=64, description="Pixels that images are moved by at most, in training."
+    )
+    flip: Annotated[bool, LATER] = Field(
+        default=False, description="Mirror every other image in training; not for digits or text."
+    )
+    cutout: Annotated[int, LATER] = Field(
+        default=0, ge=0, le=512, description="Side of a square that is covered, in training."
+    )
+    class_weights: Annotated[Literal["none", "balanced"], LATER] = Field(
+        default="none",
+        description="balanced: every class counts the same in the training loss, however rare.",
+    )
 
 
 class ImageExamples:
     """Images (count, channels, height, width) as bytes, and their labels."""
 
-    def __init__(self, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        augmentation: Augmentation | None = None,
+        fill: Sequence[float] = (),
+    ) -> None:
         # Stored files are read-only buffers; torch wants memory of its own.
         self._images = torch.from_numpy(np.array(images))
         self._labels = torch.from_numpy(np.array(labels))
         self._order = EpochOrder(len(labels))
+        self._augmentation = augmentation or Augmentation()
+        self._fill = torch.tensor([round(value) for value in fill], dtype=torch.uint8)
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Count the batches of one epoch."""
@@ -62,7 +85,12 @@ class ImageExamples:
     def batch(self, *, epoch: int, position: int, batch_size: int, seed: int) -> Batch:
         """Make batch `position` of an epoch."""
         chosen = self._order.batch(epoch=epoch, position=position, batch_size=batch_size, seed=seed)
-        return Batch(self._images[chosen], self._labels[chosen], len(chosen))
+        images = self._images[chosen]
+        if self._augmentation.changes():
+            images = self._augmentation.apply(
+                images, self._fill, seed=seed, epoch=epoch, position=position
+            )
+        return Batch(images, self._labels[chosen], len(chosen))
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Iterate over all images as they stand in the file."""
@@ -75,12 +103,19 @@ class ImageClassification:
     """The task with its classes and the normalisation of its pixels."""
 
     def __init__(
-        self, shape: ImageShape, classes: list[str], mean: list[float], deviation: list[float]
+        self,
+        shape: ImageShape,
+        classes: list[str],
+        mean: list[float],
+        deviation: list[float],
+        *,
+        weights: list[float] | None = None,
     ) -> None:
         self.shape = shape
         self._classes = classes
         self._mean = mean
         self._deviation = deviation
+        self._weights = weights  # of the training loss alone: predictions need none
 
     @property
     def names(self) -> Mapping[Axis, Sequence[str]]:
@@ -100,9 +135,14 @@ class ImageClassification:
     def loss(
         self, model: nn.Module, batch: Batch, carry: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the mean cross-entropy over the images; there is no state to carry."""
+        """Return the mean cross-entropy over the images, weighted if asked; no state to carry."""
         del carry
-        return functional.cross_entropy(self._logits(model, batch.inputs), batch.targets), None
+        logits = self._logits(model, batch.inputs)
+        if self._weights is None:
+            return functional.cross_entropy(logits, batch.targets), None
+        losses = functional.cross_entropy(logits, batch.targets, reduction="none")
+        weights = torch.tensor(self._weights, device=logits.device)
+        return (losses * weights[batch.targets]).mean(), None
 
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
         """Return the mean loss and the share of right answers."""
@@ -178,12 +218,18 @@ def prepare(data: ImageData, options: ImageOptions) -> Prepared:
         validation_images, validation_labels = images[held_out], labels[held_out]
         images, labels = images[~held_out], labels[~held_out]
     mean, deviation = _normalisation(images)
+    classes = list(data.facts.classes)
     task = ImageClassification(
-        shape(data.facts, options), list(data.facts.classes), mean, deviation
+        shape(data.facts, options),
+        classes,
+        mean,
+        deviation,
+        weights=_weights(labels, len(classes)) if options.class_weights == "balanced" else None,
     )
+    augmentation = Augmentation(options.shift, options.flip, options.cutout)
     return Prepared(
         task,
-        ImageExamples(images, labels),
+        ImageExamples(images, labels, augmentation, mean),
         ImageExamples(validation_images, validation_labels),
         majority_class(labels, validation_labels),
     )
@@ -239,6 +285,13 @@ TASK: TaskKind[ImageOptions] = TaskKind(
     prepare=cast("Any", prepare),
     restore=restore,
 )
+
+
+def _weights(labels: NDArray[np.int64], classes: int) -> list[float]:
+    """Let every class count the same, and an image 1 on average; absent classes have no loss."""
+    counts = np.bincount(labels, minlength=classes)
+    there = int((counts > 0).sum())
+    return (len(labels) / (there * np.maximum(counts, 1))).tolist()
 
 
 def _normalisation(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
