@@ -46,8 +46,8 @@ def check(
     target = _target(layout, spec, findings)
     numbers = {name: kind == "number" for name, kind in spec.kinds.items()}
     read = _read(sources, layout, numbers, findings)
-    if read.frame.height == 0 and not findings.bad_lines:
-        findings.error("/file", "empty", "holds no row; send rows to learn from")
+    if read.frame.height == 0 and (findings.skip or not findings.bad_lines):
+        findings.error("/file", "empty", "holds no row that can be read; send rows to learn from")
     findings.refuse("rows")
     distinct = table_kinds.distinct_numbers(read.frame)
     columns = [

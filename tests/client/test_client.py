@@ -151,6 +151,17 @@ def test_an_upload_is_a_form_with_a_spec_and_files(clients: Clients, tmp_path: P
     assert b"roses are red\n" in outside.asked.content
 
 
+def test_a_dry_run_is_an_upload_that_says_so(clients: Clients) -> None:
+    report = {"name": "poems", "type": "text", "accepted": False, "sha256": None, "facts": None}
+    finding = {"level": "error", "code": "ragged_row", "detail": "has 2 cells", "line": 3}
+    outside = Outside({**report, "findings": [finding]})
+
+    told = clients(outside).check_dataset({"name": "poems", "type": "table"}, {"file": b"a"})
+
+    assert outside.asked.url.params["dry_run"] == "true"
+    assert (told.accepted, told.findings[0].line) == (False, 3)
+
+
 def test_a_dataset_can_be_given_as_bytes(clients: Clients) -> None:
     outside = Outside({"detail": "no"}, status=422)
 

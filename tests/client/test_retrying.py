@@ -74,6 +74,7 @@ def test_other_outcomes_are_final() -> None:
         (calls.predict("eating", ["I like"]), True),
         (calls.predict_image("clothes", b""), True),
         (calls.add_dataset({"name": "poems"}, {"file": b""}), True),
+        (calls.check_dataset({"name": "poems"}, {"file": b""}), True),
         (calls.delete_job("job_1"), True),
     ],
     ids=lambda value: getattr(value, "path", None),

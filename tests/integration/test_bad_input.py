@@ -25,7 +25,9 @@ from tests.integration.cases.once import ONCE, ONCE_ANSWERED
 from tests.integration.cases.operations import EDGES, NOBODY, OPERATIONS
 from tests.integration.cases.paths import PATHS
 from tests.integration.cases.predictions import PREDICTIONS
+from tests.integration.cases.rows import ROWS_REFUSED, ROWS_TAKEN
 from tests.integration.cases.tables import TABLES
+from tests.integration.cases.texts import TEXTS
 from tests.integration.cases.uploads import UPLOADS
 from tests.integration.sockets import exchange
 from tests.integration.states import States, states
@@ -38,12 +40,14 @@ CASES = [
     *ONCE,
     *PATHS,
     *UPLOADS,
+    *ROWS_REFUSED,
     *PREDICTIONS,
     *TABLES,
+    *TEXTS,
     *EVENTS,
     *LOOKS,
 ]
-RIGHT = [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED, *LOOKS_ANSWERED]
+RIGHT = [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED, *LOOKS_ANSWERED, *ROWS_TAKEN]
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +113,7 @@ def test_bad_input_is_answered_with_what_to_do(
     assert http.get("/livez").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "case",
-    [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED, *LOOKS_ANSWERED],
-    ids=lambda case: case.name,
-)
+@pytest.mark.parametrize("case", RIGHT, ids=lambda case: case.name)
 def test_odd_but_legal_input_is_answered_well(http: httpx.Client, made: States, case: Case) -> None:
     answer = send(http, case, made)
     assert answer.status_code == case.status, answer.text[:500]
