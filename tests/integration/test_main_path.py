@@ -2,16 +2,26 @@
 
 import base64
 import gzip
+from io import BytesIO
 
 import httpx
 import pytest
+from PIL import Image
 
 from service.client import Client
 from service.domain.jobs import Job
+from tests.integration.cases.folders import packed
 from tests.integration.pictures import a_png, idx_images, idx_labels, pixels
 
 WORDS = {"dataset": "eating", "architecture": {"type": "rnn", "hidden_size": 32}}
 QUICK = {"max_steps": 30, "batch_size": 64}
+
+
+def a_grey_png(shade: int) -> bytes:
+    """Make a picture of one shade."""
+    written = BytesIO()
+    Image.new("L", (6, 6), shade).save(written, "PNG")
+    return written.getvalue()
 
 
 def finish(client: Client, job: Job) -> Job:
@@ -69,6 +79,31 @@ def test_a_result_is_told_with_its_uncertainty(client: Client, words: Job, digit
             assert interval.low < interval.value < interval.high
         assert told.calibration is not None
         assert told.calibration.error_before >= 0
+
+
+def test_a_zip_of_pictures_is_looked_at_and_learned(client: Client) -> None:
+    pictures = {
+        f"{name}/{number}.png": a_grey_png(shade + number)
+        for name, shade in (("dark", 0), ("bright", 200))
+        for number in range(20)
+    }
+    spec = {"name": "shades", "type": "image_folder", "height": 8, "width": 8, "channels": 1}
+    dataset = client.add_dataset(spec, {"file": packed(pictures)})
+    shown = client.preview_dataset("shades", rows=4)
+    measured = client.measure_dataset("shades")
+    options = {"name": "shades", "shift": 1, "flip": True, "class_weights": "balanced"}
+    training = {"epochs": 5, "batch_size": 8}
+    request = {"dataset": options, "architecture": "mlp", "training": training}
+    ended = finish(client, client.create_job(request))
+
+    assert dataset.type == "image_folder"
+    assert {str(row["label"]) for row in shown.rows} == {"bright", "dark"}
+    assert client.preview_pictures("shades").startswith(b"\x89PNG")
+    assert [each.training for each in measured.classes] == [18, 18]
+    assert ended.result is not None
+    assert ended.result.evaluation is not None
+    assert ended.result.evaluation.confusion is not None
+    assert ended.result.evaluation.confusion.labels == ["bright", "dark"]
 
 
 def test_unknown_words_are_reported(client: Client, words: Job) -> None:

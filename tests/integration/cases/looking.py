@@ -1,10 +1,12 @@
-"""Looks at datasets, right and wrong."""
+"""Looks at datasets, right and wrong; with zips of pictures."""
 # ruff: noqa: E501  a table: one case a line
 # fmt: off
 
 from tests.integration.cases.base import Case, get
+from tests.integration.cases.folders import FOLDERS, FOLDERS_ANSWERED
 
 LOOKS = [
+    *FOLDERS,
     Case("a preview of nothing", 404, "dataset_not_found", **get("/v1/datasets/nothing/preview")),
     Case("statistics of nothing", 404, "dataset_not_found", **get("/v1/datasets/nothing/statistics")),
     Case("a preview of what is not downloaded", 409, "dataset_not_downloaded", **get("/v1/datasets/mnist/preview")),
@@ -18,6 +20,7 @@ LOOKS = [
 ]
 
 LOOKS_ANSWERED = [
+    *FOLDERS_ANSWERED,
     Case("a preview", 200, None, **get("/v1/datasets/eating/preview")),
     Case("a preview of pictures", 200, None, **get("/v1/datasets/digits/preview?rows=3")),
     Case("a contact sheet", 200, None, **get("/v1/datasets/digits/preview?format=png"), headers={"Accept": "image/png"}),
