@@ -44,7 +44,7 @@ class Sources:
         if VALIDATION in self._files and layout.format.header:
             self._refuse_other_columns(layout, findings)
         findings.refuse("rows")
-        if spec.quoting is None and layout.format.quoting:
+        if spec.quoting is None and layout.format.quoting and self._has_quotes():
             return self._with_quotes_that_pair(layout, findings)
         return layout
 
@@ -66,6 +66,14 @@ class Sources:
         detail = "double quotes do not pair, so they are taken as ordinary characters"
         findings.note("quotes_are_text", detail, line=line, count=marked.counts["unclosed_quote"])
         return plain
+
+    def _has_quotes(self) -> bool:
+        for role in self.roles:
+            content = self.opened(role)
+            while piece := content.read(encodings.PIECE_BYTES):
+                if b'"' in piece:
+                    return True
+        return False
 
     def _bad_lines(self, layout: Layout) -> Findings:
         found = Findings()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from service.datasets.findings import Findings
 from service.domain.datasets import Encoding
 
-PIECE_BYTES = 8 << 20
+PIECE_BYTES = 4 << 20
 MAX_LINE_BYTES = 32 << 20
 """A longer line is no line that somebody wrote; without a limit it would lie in memory whole."""
 
