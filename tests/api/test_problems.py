@@ -49,7 +49,7 @@ def test_the_reasons_of_failed_jobs_are_in_the_guide() -> None:
     codes = {
         code
         for source in sources
-        if "api" not in source.parts
+        if not {"api", "cli", "datasets"} & {*source.parts}  # findings have codes of their own
         for code in re.findall(r'\bcode="([a-z_]+)"', source.read_text(encoding="utf-8"))
     }
     assert codes >= {"loss_not_finite", "child_died", "worker_lost"}

@@ -18,6 +18,8 @@ OPERATIONS = [
     ("POST", "/v1/datasets"),
     ("GET", "/v1/datasets/{name}"),
     ("DELETE", "/v1/datasets/{name}"),
+    ("GET", "/v1/datasets/{name}/preview"),
+    ("GET", "/v1/datasets/{name}/statistics"),
     ("GET", "/v1/jobs"),
     ("POST", "/v1/jobs"),
     ("PUT", "/v1/jobs/by-client-id/{client_id}"),
