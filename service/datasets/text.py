@@ -144,7 +144,7 @@ class _Counter:
     @property
     def distinct_lines(self) -> int:
         """Count the different lines."""
-        return len(np.unique(np.frombuffer(self._hashes, dtype=np.uint64)))
+        return len(_distinct(np.frombuffer(self._hashes, dtype=np.uint64)))
 
     def training(self, pieces: Iterator[list[str]]) -> _Training:
         """Count what does not validate, given the same pieces again."""
@@ -152,7 +152,7 @@ class _Counter:
             return self._first_part(pieces)
         hashes = np.frombuffer(self._hashes, dtype=np.uint64)
         lengths = np.frombuffer(self._lengths, dtype=np.int32)
-        distinct = np.unique(hashes)
+        distinct = _distinct(hashes)
         chosen = splits.held_out(len(distinct), VALIDATION_FRACTION)
         validates = (
             hashes < distinct[chosen]
@@ -184,6 +184,12 @@ class _Counter:
                     held_out.extend([self.numbers[token] for token in left])
                     at += len(tokens) + 1
         return _Training(self._counts - _counted(held_out, len(self.numbers)), trained)
+
+
+def _distinct(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return the different hashes, sorted; numpy's own `unique` takes many times as long."""
+    ordered = np.sort(hashes)
+    return ordered[np.diff(ordered, prepend=ordered[:1] + np.uint64(1)) != 0]
 
 
 def _counted(
