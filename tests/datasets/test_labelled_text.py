@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.datasets import labelled_text, registry
 from service.datasets.base import LabelledTextData
@@ -178,3 +180,16 @@ def test_a_report_tells_every_finding_and_stores_nothing() -> None:
     fine = registry.report(spec, {"file": BytesIO(GOOD.encode())})
     assert fine.accepted
     assert fine.sha256 is not None
+
+
+MESSY = st.lists(st.sampled_from([*'ab,;\t"\n\r ', "\n", ",", "é", "가"]), max_size=60).map("".join)
+
+
+@given(MESSY.map(str.encode) | st.binary(max_size=60), st.booleans())
+def test_any_bytes_end_in_labelled_texts_or_a_problem(content: bytes, skip: bool) -> None:
+    try:
+        facts = facts_of(check(content, on_error="skip" if skip else "refuse"))
+    except Invalid:
+        return
+    data = labelled_text.load({"file": content}, facts)
+    assert len(data.texts) == len(data.labels) == facts.examples

@@ -6,6 +6,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.datasets import registry, tables
 from service.datasets.base import TableData
@@ -205,3 +207,24 @@ def test_bad_cells_of_dropped_rows_are_counted_once() -> None:
     content = "x,y\n" + "".join(f"{n},{n}\n" for n in range(20)) + "oh,no\n"
     facts = tables.check({"file": BytesIO(content.encode())}, spec, 1 << 20, findings)
     assert (facts.rows, findings.bad_lines) == (20, 1)
+
+
+MESSY = st.lists(
+    st.sampled_from(
+        [*'12.-e,;\t"\n\r a', "\n", ",", "nan", "inf", "NA", "é", "가", "2024-01-02", "\0"]
+    ),
+    max_size=60,
+).map("".join)
+
+
+@given(MESSY.map(str.encode) | st.binary(max_size=60), st.booleans(), st.sampled_from([5, 1 << 20]))
+def test_any_bytes_end_in_a_table_or_a_problem(content: bytes, skip: bool, piece: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.datasets.encodings.PIECE_BYTES", piece)
+        try:
+            facts = check(content, on_error="skip" if skip else "refuse").facts
+        except Invalid:
+            return
+        assert isinstance(facts, TableFacts)
+        data = tables.load({"file": content}, facts)
+    assert {len(column) for column in data.columns.values()} == {facts.rows}
