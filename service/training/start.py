@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from service.catalogue import Trainable
 from service.domain.beginnings import Part
-from service.domain.environments import Environment, as_json, differences, in_words
+from service.domain.environments import Difference, Environment, as_json, differences, in_words
 from service.domain.jobs import JobSpec
 from service.domain.ports import Recorder
 from service.training import device as devices
@@ -75,7 +75,20 @@ def begin(
     )
     torch.manual_seed(stream_seed(spec.training.seed, "training"))
     _go_on(state, resume, spec, recorder)
-    info = devices.run_info(device, spec.training.precision, state.model, environment)
+    _report(state, trainable, spec, recorder, resume=resume, differs=differs)
+    return state
+
+
+def _report(
+    state: TrainingState,
+    trainable: Trainable,
+    spec: JobSpec,
+    recorder: Recorder,
+    *,
+    resume: Saved | None,
+    differs: list[Difference],
+) -> None:
+    info = devices.run_info(state.device, spec.training.precision, state.model, state.environment)
     info = info.model_copy(update={"baseline": trainable.baseline})
     started: dict[str, JsonValue] = {
         "run": info.model_dump(mode="json"),
@@ -94,7 +107,6 @@ def begin(
         }
         recorder.event("warning", warning)
     recorder.started(info, trainable.task.preparation())
-    return state
 
 
 def _go_on(state: TrainingState, resume: Saved | None, spec: JobSpec, recorder: Recorder) -> None:
