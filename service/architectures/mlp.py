@@ -1,7 +1,8 @@
 """Multi-layer perceptron: layers of h = σ(W h + b) over a vector, then logits or values.
 
-The vector is of an image its pixels; of a text the mean of its words' embeddings (a bag of words:
-their order is not seen); of a row its numbers beside the embeddings of its categories.
+The vector is of an image its pixels; of a text the sum of its words' embeddings, by the root of
+their number (a bag of words: their order is not seen); of a row its numbers beside the embeddings
+of its categories.
 """
 
 from typing import Annotated, Literal
@@ -39,7 +40,7 @@ class MlpConfig(ArchitectureConfig, frozen=True):
 
 
 class BagOfWords(nn.Module):
-    """Tokens (batch, time) → the mean of the embeddings of the words before `<eos>`."""
+    """Tokens (batch, time) → the sum of the embeddings by the root of their number."""
 
     def __init__(self, vocabulary_size: int, size: int) -> None:
         super().__init__()
@@ -51,7 +52,8 @@ class BagOfWords(nn.Module):
         """Return (batch, size); zeros for a text without a word."""
         words = (tokens != END_OF_TEXT).unsqueeze(-1)
         total = (self.embedding(tokens) * words).sum(dim=1)
-        return total / words.sum(dim=1).clamp_(min=1)
+        # By the root: the size stays alike for all lengths, and a long text is not drowned.
+        return total / words.sum(dim=1).clamp_(min=1).float().sqrt()
 
 
 class Features(nn.Module):

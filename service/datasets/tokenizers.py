@@ -3,7 +3,7 @@
 `word` is the rule of `words.py`. `char` gives every character, spaces and line breaks too; Hangul
 is in NFC, so a syllable is one. `bpe` gives pieces of words, found by merging what stands together
 often (byte pair encoding, Sennrich et al. 2016): white space is one space, which is kept at the
-beginning of the piece after it, and punctuation stands alone. All are in NFC, and in lower case
+beginning of the piece after it, and marks and digits stand alone. All are in NFC, and in lower case
 if asked. A tokenizer learns from the training part alone, and equal texts make equal ones.
 """
 
@@ -246,8 +246,10 @@ def _alphabet(texts: Iterable[str], *, min_count: int, maximum: int) -> list[str
 
 
 def _pieces_of_words() -> pre_tokenizers.PreTokenizer:
-    """Cut before spaces and around punctuation: no piece reaches over."""
-    steps = [pre_tokenizers.Metaspace(SPACE), pre_tokenizers.Punctuation()]
+    """Cut before spaces, around punctuation and digits: no piece reaches over."""
+    # A telephone number is seen once, its digits often: that is what gives spam away.
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    steps = [pre_tokenizers.Metaspace(SPACE), pre_tokenizers.Punctuation(), digits]
     return pre_tokenizers.Sequence(steps)
 
 

@@ -32,12 +32,14 @@ def test_a_text_has_the_same_logits_however_long_its_neighbours_are(name: str) -
     torch.testing.assert_close(model(nn.functional.pad(TOKENS, (0, 9), value=1))[1:], alone)
 
 
-def test_the_perceptron_sees_the_mean_of_the_words_before_the_end() -> None:
+def test_the_perceptron_sees_the_sum_of_the_words_before_the_end_by_the_root_of_their_number() -> (
+    None
+):
     bag = mlp.BagOfWords(7, 4)
 
     seen = bag(torch.tensor([[2, 4, END_OF_TEXT], [END_OF_TEXT] * 3]))
 
-    torch.testing.assert_close(seen[0], bag.embedding.weight[[2, 4]].mean(dim=0))
+    torch.testing.assert_close(seen[0], bag.embedding.weight[[2, 4]].sum(dim=0) / 2**0.5)
     assert seen[1].tolist() == [0.0] * 4
 
 
