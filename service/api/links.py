@@ -22,7 +22,7 @@ LINKS: dict[str, dict[str, Targets]] = {
     "cancel_job": {"200": _OF_JOBS},
     "retry_job": {"200": _OF_JOBS},
     "fork_job": {"202": _OF_NEW_JOBS},
-    "create_dataset": {"201": _OF_DATASETS, "200": _OF_DATASETS},
+    "create_dataset": {"201": _OF_DATASETS},  # 200 may be a report of what was not stored
     "promote_checkpoint": {
         "201": {
             "predict": ("model", "id"),

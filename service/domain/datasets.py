@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue, RootModel
+from pydantic import AfterValidator, Field, JsonValue, RootModel
 
 from service.domain.base import LATER, Incoming, Moment, Outgoing
 from service.domain.text import Name, ShortText, Text
@@ -11,6 +11,17 @@ SequenceUnit = Literal["lines", "stream"]
 Encoding = Literal["utf-8", "utf-16", "cp949"]
 Delimiter = Literal[",", ";", "\t", "|"]
 ColumnKind = Literal["number", "category", "date", "text"]
+
+
+def _one_or_three(channels: int) -> int:
+    if channels not in {1, 3}:
+        message = "must be 1 (grey) or 3 (colour)"
+        raise ValueError(message)
+    return channels
+
+
+# A Literal would take `true` for 1.
+Channels = Annotated[int, Field(json_schema_extra={"enum": [1, 3]}), AfterValidator(_one_or_three)]
 
 
 class UploadSpec(Incoming):
@@ -110,7 +121,7 @@ class ImageFolderDatasetSpec(UploadSpec):
     type: Literal["image_folder"]
     height: int = Field(default=28, ge=1, le=1024, description="Pixels; pictures are stretched.")
     width: int = Field(default=28, ge=1, le=1024, description="Pixels; pictures are stretched.")
-    channels: Literal[1, 3] = Field(default=3, description="1: grey, 3: colour.")
+    channels: Channels = Field(default=3, description="1: grey, 3: colour.")
     on_error: Literal["refuse", "skip"] = Field(
         default="refuse", description="skip: leave out files that are no pictures, and name them."
     )
