@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 from pydantic import JsonValue
 
-from service.datasets import builtin, idx, image_folder, labelled_text, tables, text
+from service.datasets import builtin, idx, image_folder, text
 from service.datasets.base import BuiltIn, Data, Download
 from service.datasets.findings import Findings
 from service.domain.base import resolved_options
@@ -82,10 +82,8 @@ def _facts(
             return idx.check(files, spec, max_decoded_bytes)
         case TextDatasetSpec():
             return text.check_files(files, spec, max_decoded_bytes, findings)
-        case LabelledTextDatasetSpec():
-            return labelled_text.check(files, spec, max_decoded_bytes, findings)
-        case TableDatasetSpec():
-            return tables.check(files, spec, max_decoded_bytes, findings)
+        case LabelledTextDatasetSpec() | TableDatasetSpec():
+            return _check_rows(files, spec, max_decoded_bytes, findings)
         case ImageFolderDatasetSpec():
             return image_folder.check(files, spec, max_decoded_bytes, findings)
 
@@ -96,14 +94,36 @@ def load(facts: DatasetFacts, source: BlobSource) -> Data:
     match facts.facts:
         case TextFacts() as known:
             return text.load(files["file"], known)
-        case LabelledTextFacts() as known:
-            return labelled_text.load(files, known)
-        case TableFacts() as known:
-            return tables.load(files, known)
+        case LabelledTextFacts() | TableFacts() as known:
+            return _load_rows(files, known)
         case ImageFacts(type="image_folder") as known:
             return image_folder.load(files, known)
         case ImageFacts() as known:
             return idx.load(files, known)
+
+
+# Files of rows are read by polars, which starts threads when it is imported: it comes with the
+# first such file, for jobs are forked from a process that has imported this module and must have
+# no thread.
+def _check_rows(
+    files: Mapping[str, BinaryIO],
+    spec: LabelledTextDatasetSpec | TableDatasetSpec,
+    max_decoded_bytes: int,
+    findings: Findings,
+) -> AnyFacts:
+    from service.datasets import labelled_text, tables  # noqa: PLC0415
+
+    if isinstance(spec, LabelledTextDatasetSpec):
+        return labelled_text.check(files, spec, max_decoded_bytes, findings)
+    return tables.check(files, spec, max_decoded_bytes, findings)
+
+
+def _load_rows(files: Mapping[str, bytes], facts: LabelledTextFacts | TableFacts) -> Data:
+    from service.datasets import labelled_text, tables  # noqa: PLC0415
+
+    if isinstance(facts, LabelledTextFacts):
+        return labelled_text.load(files, facts)
+    return tables.load(files, facts)
 
 
 def options_of(spec: AnyDatasetSpec) -> dict[str, JsonValue]:
