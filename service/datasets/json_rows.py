@@ -7,8 +7,12 @@ from typing import cast
 
 from pydantic import JsonValue
 
-from service.domain.problems import FieldError, Invalid, pointer_to
+from service.datasets.csv_format import MAX_COLUMNS
+from service.domain.problems import FieldError, Invalid, invalid_field, pointer_to
 from service.domain.text import clean
+
+MAX_ABSENT = 10_000_000
+"""So many cells may be empty because an object has no such key: a file has them all."""
 
 _MAX_ERRORS = 100
 
@@ -19,10 +23,8 @@ def as_csv(rows: Sequence[JsonValue]) -> bytes:
     writer = csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\n")
     errors: list[FieldError] = []
     objects = bool(rows) and isinstance(rows[0], dict)
-    names: dict[str, None] = {}
+    names = _names(rows) if objects else {}
     if objects:
-        for row in rows:
-            names |= dict.fromkeys(row if isinstance(row, dict) else ())
         writer.writerow([_cell(name, ("rows",), errors) for name in names])
     for number, row in enumerate(rows):
         if isinstance(row, dict) and objects:
@@ -40,6 +42,26 @@ def as_csv(rows: Sequence[JsonValue]) -> bytes:
         detail = f"The rows cannot be read: {errors[0].pointer} {errors[0].detail}."
         raise Invalid(detail, errors=errors[:_MAX_ERRORS])
     return written.getvalue().encode()
+
+
+def _names(rows: Sequence[JsonValue]) -> dict[str, None]:
+    """Return the keys of all objects, in the order in which they come. Raises Invalid."""
+    names: dict[str, None] = {}
+    there = 0
+    for number, row in enumerate(rows):
+        if isinstance(row, dict):
+            names |= dict.fromkeys(row)
+            there += len(row)
+        if len(names) > MAX_COLUMNS:
+            detail = f"makes more than {MAX_COLUMNS:,} columns: each key is one, of every row"
+            raise invalid_field(pointer_to(("rows", number)), detail)
+    absent = len(names) * len(rows) - there
+    if absent > MAX_ABSENT:
+        detail = (
+            f"lack {absent:,} cells of {len(names):,} columns; send lists, or a file"
+        )
+        raise invalid_field("/rows", detail)
+    return names
 
 
 def _cell(value: JsonValue, where: tuple[str | int, ...], errors: list[FieldError]) -> str:

@@ -9,11 +9,13 @@ from typing import Any, Literal
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
-from service.datasets import csv_rows, encodings
-from service.datasets.csv_format import Layout
+from service.datasets import csv_rows, encodings, json_rows
+from service.datasets.csv_format import MAX_COLUMNS, Layout
 from service.datasets.findings import Findings
 from service.domain.datasets import CsvFormat, Delimiter
+from service.domain.problems import Invalid
 
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
 TRICKY = st.text(st.sampled_from('ab"\n\r,;\t|é가 '), max_size=6)
@@ -116,3 +118,15 @@ def test_any_bytes_end_in_rows_of_the_right_width(
         cells, lines, _ = read(content, a_layout(2, quoting=quoting))
     assert all(len(row) == 2 for row in cells)
     assert len(lines) == len(cells)
+
+
+def test_rows_whose_every_key_is_new_are_refused_where_the_columns_are_too_many() -> None:
+    with pytest.raises(Invalid) as raised:
+        json_rows.as_csv([{f"key {number}": 1} for number in range(MAX_COLUMNS + 5)])
+    assert [error.pointer for error in raised.value.errors] == [f"/rows/{MAX_COLUMNS}"]
+
+
+def test_rows_that_lack_nearly_all_cells_are_refused() -> None:
+    full: list[JsonValue] = [{f"key {number}": 1 for number in range(MAX_COLUMNS)}]
+    with pytest.raises(Invalid, match="lack 12,000,000 cells"):
+        json_rows.as_csv([*full, *({} for _ in range(6000))])

@@ -89,6 +89,7 @@ ROWS_REFUSED = [
     Case("rows that are numbers", **rows("table", [1, 2], "/rows/0")),
     Case("rows with lists in cells", **rows("table", [{"a": 1, "b": [2]}], "/rows/0/b")),
     Case("rows with NUL", **rows("labelled_text", [{"text": "a\0", "label": "x"}], "/rows/0/text")),
+    Case("rows with a new key each", **rows("table", [{f"k{n}": 1} for n in range(2001)], "/rows/2000")),
     Case("rows of one class", **rows("labelled_text", OPINIONS[::2], "/file")),
     Case("rows of a text", **rows("text", [["a"]], "/rows")),
     Case("rows of other lengths", **rows("table", [[1, 2], [3, 4], [5]], "/file")),
