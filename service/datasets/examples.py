@@ -11,6 +11,9 @@ from service.datasets.base import ImageData
 from service.domain.datasets import DatasetFacts, ImageFacts
 from service.domain.ports import BlobSource
 
+MAX_PICTURE_BYTES = 128 << 20
+"""So many bytes of pixels are looked at, however few pictures they are."""
+
 
 class Pictures(NamedTuple):
     """Images uint8 (count, channels, height, width), and the number of the class of each."""
@@ -31,6 +34,8 @@ def some_pictures(facts: DatasetFacts, source: BlobSource, at_most: int) -> Pict
     known = facts.facts
     if not isinstance(known, ImageFacts):
         raise TypeError
+    size = known.channels * known.height * known.width
+    at_most = min(at_most, max(1, MAX_PICTURE_BYTES // size))
     if known.type == "image_folder":
         content = source.read(facts.files[0].sha256)
         return Pictures(*image_folder.sample(content, known, spread(known.examples, at_most)))

@@ -121,17 +121,14 @@ def sample(
     with open_zip(BytesIO(content)) as archive:
         listed = [each for each in list_pictures(archive) if not each.held_out]
         chosen = [listed[place] for place in places]
-        decoded = list(decode(archive, chosen, size))
-    right = [
-        (place, each.pixels, numbers[each.picture.label or ""])
-        for place, each in zip(places, decoded, strict=True)
-        if each.pixels is not None
-    ]
-    images = np.zeros((len(right), *size), dtype=np.uint8)
-    for image, (_, pixels, _) in zip(images, right, strict=True):
-        image[:] = pixels
-    labels = np.array([label for _, _, label in right], dtype=np.int64)
-    return images, labels, [place for place, _, _ in right]
+        images = np.zeros((len(chosen), *size), dtype=np.uint8)
+        right: list[tuple[int, int]] = []
+        for place, each in zip(places, decode(archive, chosen, size), strict=True):
+            if each.pixels is not None:
+                images[len(right)] = each.pixels
+                right.append((place, numbers[each.picture.label or ""]))
+    labels = np.array([label for _, label in right], dtype=np.int64)
+    return images[: len(right)], labels, [place for place, _ in right]
 
 
 def list_pictures(archive: zipfile.ZipFile) -> list[Picture]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from service.datasets import registry, splits
 from service.datasets.base import LabelledTextData, TableData, TextData
 from service.datasets.examples import some_pictures, spread
+from service.datasets.pixels import count_values
 from service.datasets.words import Corpus, tokenize
 from service.domain.datasets import Column, Dataset, DatasetFacts, ImageFacts
 from service.domain.looking import (
@@ -104,8 +105,7 @@ def _of_pictures(facts: DatasetFacts, known: ImageFacts, source: BlobSource) -> 
         classes.append(ClassCount(label=label, training=count - validation, validation=validation))
     values = np.arange(256, dtype=np.float64)
     channels: list[ChannelStatistics] = []
-    for channel in range(known.channels):
-        counts = np.bincount(some.images[:, channel].ravel(), minlength=256)
+    for counts in count_values(some.images):
         mean = float(np.average(values, weights=counts))
         variance = float(np.average((values - mean) ** 2, weights=counts))
         channels.append(ChannelStatistics(mean=mean, deviation=variance**0.5))

@@ -21,6 +21,7 @@ from torch.nn import functional
 
 from service.datasets import splits
 from service.datasets.base import ImageData
+from service.datasets.pixels import count_values
 from service.domain.base import LATER
 from service.domain.datasets import ImageFacts
 from service.domain.evaluations import Evaluation
@@ -299,8 +300,7 @@ def _normalisation(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]
     values = np.arange(256, dtype=np.float64)
     means: list[float] = []
     deviations: list[float] = []
-    for channel in range(images.shape[1]):
-        counts = np.bincount(images[:, channel].ravel(), minlength=256)
+    for counts in count_values(images):
         mean = float(np.average(values, weights=counts))
         variance = float(np.average((values - mean) ** 2, weights=counts))
         means.append(mean)

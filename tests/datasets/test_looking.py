@@ -1,5 +1,6 @@
 """Previews and statistics, against numbers that one can count by hand."""
 
+import tracemalloc
 from io import BytesIO
 from itertools import pairwise
 from typing import Any
@@ -10,6 +11,7 @@ from PIL import Image
 
 from service.datasets import contact_sheet, idx, image_folder, preview, registry
 from service.datasets.examples import of_every_class, spread
+from service.datasets.pixels import count_values
 from service.datasets.statistics import correlation, histogram, statistics
 from service.domain.datasets import (
     Dataset,
@@ -170,3 +172,21 @@ def test_only_the_pictures_that_are_looked_at_are_decoded() -> None:
     assert isinstance(facts, ImageFacts)
     images, labels, places = image_folder.sample(content, facts, [1, 4])
     assert (len(images), labels.tolist(), places) == (2, [0, 1], [1, 4])
+
+
+def test_values_are_counted_in_little_memory_and_in_every_channel() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 2, 1500, 1500)).astype(np.uint8)
+    tracemalloc.start()
+    counts = count_values(images)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * 1500 * 1500
+    for channel in range(2):
+        assert counts[channel].tolist() == np.bincount(images[:, channel].ravel()).tolist()
+
+
+def test_of_large_pictures_fewer_are_looked_at(sqlite_database: Database) -> None:
+    spec = ImageFolderDatasetSpec(name="p", type="image_folder", height=1024, width=1024)
+    many = {f"{'ab'[n % 2]}/{n}.png": a_picture(n) for n in range(44)}
+    told = Looker(sqlite_database, spec, file=packed(many)).measured()
+    assert (told.examples, told.examined) == (44, (128 << 20) // (3 * 1024 * 1024))
