@@ -152,6 +152,8 @@ def _written(body: TextDatasetBody | LabelledTextDatasetBody | TableDatasetBody)
         said = body.model_dump(exclude={"text"}, exclude_unset=True)
         return Upload(TextDatasetSpec.model_validate(said), {"file": BytesIO(body.text.encode())})
     said = body.model_dump(exclude={"rows"}, exclude_unset=True)
+    if any(isinstance(row, dict) for row in body.rows):
+        said.setdefault("header", True)  # the keys, whatever the values look like
     kind = TableDatasetSpec if isinstance(body, TableDatasetBody) else LabelledTextDatasetSpec
     return Upload(kind.model_validate(said), {"file": BytesIO(json_rows.as_csv(body.rows))})
 

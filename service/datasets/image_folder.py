@@ -240,6 +240,11 @@ def _facts(kept: Sequence[Picture], size: Size, findings: Findings) -> ImageFact
     if unknown:
         detail = f"has a class only among what validates, {unknown[0][:100]}; add it to train"
         raise _unusable(findings, detail)
+    if not held_out and max(counts.values()) < 2:
+        detail = (
+            "has one picture of each class: none is left to validate; add more, or a test/"
+        )
+        raise _unusable(findings, detail)
     few = [each for each in classes if counts[each] < FEW_EXAMPLES]
     if few:
         detail = f"{len(few):,} classes have fewer than {FEW_EXAMPLES} pictures, as {few[0]}"

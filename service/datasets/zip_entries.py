@@ -61,7 +61,8 @@ def paths(archive: zipfile.ZipFile) -> Iterator[tuple[PurePosixPath, zipfile.Zip
             detail = f"has an entry that leads out of it, {name[:100]!r}; pack the folders anew"
             raise invalid_field("/file", detail)
         hidden = any(part.startswith(".") or part in IGNORED_FOLDERS for part in path.parts)
-        if not (entry.is_dir() or hidden or path.name in IGNORED_FILES):
+        folder = not path.parts or name.endswith("/")  # `is_dir` fails where there is no name
+        if not (folder or hidden or path.name in IGNORED_FILES):
             yield path, entry
 
 

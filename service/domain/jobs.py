@@ -1,8 +1,9 @@
 """A job: what is to be done (`JobSpec`, frozen) and what has become of it (`Job`)."""
 
-from typing import Literal, NewType
+import math
+from typing import Annotated, Literal, NewType
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from service.domain.base import Moment, Outgoing
 from service.domain.beginnings import Beginning, ContinuesFrom, InitialWeights
@@ -125,11 +126,17 @@ class JobError(Outgoing):
     hint: str | None = None
 
 
+def _finite(metrics: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if math.isfinite(value)}
+
+
 class Baseline(Outgoing):
     """What the simplest guess reaches on the same validation data."""
 
     name: str = Field(examples=["majority_class", "unigram"])
-    metrics: dict[str, float]
+    metrics: Annotated[dict[str, float], AfterValidator(_finite)] = Field(
+        description="Those that are finite."
+    )
 
 
 class JobResult(Outgoing):

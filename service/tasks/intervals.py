@@ -92,7 +92,8 @@ def _grouped(sums: Numbers, *, in_order: bool) -> Numbers:
         return sums
     whole = count // size * size
     groups = sums[:whole].reshape(size, whole // size, -1).sum(axis=0)
-    groups[: count - whole] += sums[whole:]
+    rest = np.arange(count - whole) % len(groups)  # there may be more of them than groups
+    np.add.at(groups, rest, sums[whole:])
     return groups
 
 

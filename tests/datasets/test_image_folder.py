@@ -133,6 +133,12 @@ def test_a_path_that_leads_out_refuses_the_zip(path: str) -> None:
     assert "leads out" in detail
 
 
+def test_an_entry_without_a_name_is_no_picture() -> None:
+    content = a_zip(*PETS, **{"x" * 5: b"nothing"}).replace(b"xxxxx", b"\0xxxx")
+    facts, _ = checked(content)
+    assert facts.examples == 3
+
+
 def test_a_link_is_not_followed() -> None:
     written = BytesIO(a_zip(*PETS))
     with zipfile.ZipFile(written, "a") as archive:
@@ -153,7 +159,7 @@ def test_an_encrypted_file_is_named() -> None:
 
 def test_moving_pictures_give_their_first_frame_and_cmyk_becomes_rgb() -> None:
     moving, inked = a_picture(7, "GIF", "L", frames=3), a_picture(7, "JPEG", "CMYK")
-    content = packed({"cats/1.gif": moving, "dogs/1.jpg": inked})
+    content = packed({"cats/1.gif": moving, "cats/2.png": a_picture(), "dogs/1.jpg": inked})
     _, findings = checked(content)
     assert {each.code for each in findings.noticed} == {"animated", "cmyk", "few_examples"}
     assert loaded(content).images[0].max() == 7
@@ -161,6 +167,10 @@ def test_moving_pictures_give_their_first_frame_and_cmyk_becomes_rgb() -> None:
 
 def test_one_class_is_none() -> None:
     assert "one class" in refused(a_zip("cats/1.png", "cats/2.png"))[0]
+
+
+def test_one_picture_of_each_class_leaves_none_to_validate() -> None:
+    assert "none is left to validate" in refused(a_zip("cats/1.png", "dogs/1.png"))[0]
 
 
 def test_a_class_that_only_validates_is_refused() -> None:

@@ -6,6 +6,8 @@ import pytest
 from service.client import Client, InvalidError, NotFoundError
 from tests.integration.cases.rows import LABELLED, OPINIONS, TABLE
 
+WORDS = [*enumerate(["goes", "went", "is", "was", "will be", "seems", "ends", "began"])]
+
 
 def test_a_dry_run_tells_everything_and_stores_nothing(client: Client) -> None:
     spec = {"name": "dry", "type": "table", "target": "weight"}
@@ -47,3 +49,12 @@ def test_rows_in_json_are_the_file_that_they_would_have_been(http: httpx.Client)
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json()["facts"]["classes"] == ["no", "yes"]
     assert first.json()["sha256"] == again.json()["sha256"]
+
+
+def test_keys_of_rows_are_names_whatever_the_values_look_like(http: httpx.Client) -> None:
+    rows = [{"text": f"so it {word}", "label": "label" if n % 2 else "other"} for n, word in WORDS]
+    body = {"name": "keys", "type": "labelled_text", "rows": rows}
+
+    facts = http.post("/v1/datasets", params={"dry_run": True}, json=body).json()["facts"]
+
+    assert (facts["classes"], facts["examples"]) == (["label", "other"], len(rows))

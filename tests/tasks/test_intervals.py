@@ -64,6 +64,12 @@ def test_many_examples_have_as_good_an_interval_in_groups() -> None:
     assert told.high - told.low == pytest.approx(2 * half, rel=0.15)
 
 
+def test_what_is_left_over_of_very_many_examples_goes_into_groups_too() -> None:
+    sums = np.ones((1_000_999, 2))
+    told = intervals.bootstrap(sums, {"mean": mean})["mean"]
+    assert (told.low, told.value, told.high) == (1, 1, 1)
+
+
 def test_a_series_is_less_certain_than_the_same_values_shuffled() -> None:
     steps = np.random.default_rng(3).normal(size=2000)
     series = np.convolve(steps, np.ones(30) / 30, mode="valid")
