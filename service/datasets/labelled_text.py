@@ -17,6 +17,8 @@ from service.domain.datasets import LabelledTextDatasetSpec, LabelledTextFacts
 from service.domain.problems import known_names
 
 MAX_CLASSES = 1000
+MAX_LETTERS = 512
+"""Of a label; what is longer is a text."""
 
 _TEXTS = ("text", "message", "sentence", "question", "content", "comment", "review", "document")
 _LABELS = ("label", "class", "category", "target", "sentiment", "intent", "tag", "y")
@@ -50,6 +52,7 @@ def check(
     layout = sources.lay_out(spec, findings)
     chosen = _choose(sources, layout, spec, findings)
     read = _read(sources, layout, chosen, findings)
+    _refuse_long_labels(read, chosen.label, findings)
     label_findings.find(read.texts, read.labels, read.lines, findings)
     findings.refuse("rows")  # classes may be missing because their lines cannot be read
     counts = Counter(read.labels)
@@ -134,6 +137,14 @@ def _read(sources: Sources, layout: Layout, chosen: _Chosen, findings: Findings)
         detail = f"{len(blanks):,} labels have blanks around them, which were taken away"
         findings.warning("blank_around_label", detail, line=blanks[0], count=len(blanks))
     return read
+
+
+def _refuse_long_labels(read: _Read, column: str, findings: Findings) -> None:
+    for label, line in zip(read.labels, read.lines, strict=True):
+        if len(label) > MAX_LETTERS:
+            detail = f"has a label of {len(label):,} letters, more than 512; is this the label?"
+            findings.error("/label", "label_too_long", detail, line=line, column=column)
+            findings.refuse("rows")
 
 
 def _differ(trimmed: pl.Series, written: pl.Series) -> list[int]:

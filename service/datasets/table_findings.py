@@ -1,13 +1,15 @@
 """What is odd about a table that can be read: told with what to do about it."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
 from service.datasets.findings import Findings
-from service.domain.datasets import Column
+from service.datasets.table_kinds import MAX_CATEGORIES, MAX_LETTERS
+from service.domain.datasets import Column, ColumnKind
+from service.domain.problems import pointer_to
 
 _SENTINEL = re.compile(r"-?9{2,}0*|-?9{2,}\.9+|-1")
 _FAR = 5.0
@@ -27,6 +29,24 @@ def find(
         if column.kind == "number":
             _sentinels(frame[column.name], column, findings, line_of)
     _duplicates(frame, findings, line_of)
+
+
+def refuse_no_categories(
+    columns: Sequence[Column], kinds: Mapping[str, ColumnKind], findings: Findings
+) -> None:
+    """Note categories, the target or those that the user calls so, with too many or long values."""
+    for column in columns:
+        if column.kind != "category":
+            continue
+        name = column.name
+        pointer = pointer_to(("kinds", name)) if name in kinds else "/target"
+        longest = max(map(len, column.values), default=0)
+        if column.distinct > MAX_CATEGORIES:
+            detail = f"has {column.distinct:,} different values; a category has at most 1,000"
+            findings.error(pointer, "too_many_categories", detail, column=name)
+        elif longest > MAX_LETTERS:
+            detail = f"has a value of {longest:,} letters; of a category they have at most 512"
+            findings.error(pointer, "value_too_long", detail, column=name)
 
 
 def _missing(column: Column, rows: int, target: str, findings: Findings) -> None:

@@ -8,6 +8,9 @@ from service.domain.datasets import Column, ColumnKind
 MAX_CATEGORIES = 1000
 """A column of more different values is text, and so is one whose values hardly come again."""
 
+MAX_LETTERS = 512
+"""A longer value is no category."""
+
 DATES = (
     "%Y-%m-%d",
     "%Y-%m-%d %H:%M:%S",
@@ -40,11 +43,17 @@ def distinct_numbers(frame: pl.DataFrame) -> dict[str, int]:
 
 
 def describe(
-    series: pl.Series, kind: ColumnKind | None, unit: str | None, distinct: int | None
+    series: pl.Series,
+    kind: ColumnKind | None,
+    unit: str | None,
+    distinct: int | None,
+    *,
+    is_target: bool = False,
 ) -> Column:
     """Return what is known of a column; `kind` is what the user said it is.
 
-    `distinct` counts the different values of numbers.
+    `distinct` counts the different values of numbers. A target is a category even if its values are
+    too long: so it is told.
     """
     missing = series.null_count()
     if distinct is not None:
@@ -60,6 +69,8 @@ def describe(
         )
     counts = series.drop_nulls().value_counts(name="count")
     found = kind or _kind(series, distinct=counts.height)
+    if found == "category" and kind is None and not is_target and _has_long(counts[series.name]):
+        found = "text"
     values: list[str] = []
     if found == "category":
         ordered = counts.sort(["count", series.name], descending=[True, False])
@@ -96,6 +107,10 @@ def _parsed(series: pl.Series, written: str) -> pl.Series:
     if "%H" in written:
         return series.str.to_datetime(written, time_unit="us", strict=False)
     return series.str.to_date(written, strict=False).cast(pl.Datetime("us"))
+
+
+def _has_long(values: pl.Series) -> bool:
+    return bool((values.str.len_chars() > MAX_LETTERS).any())
 
 
 def _kind(series: pl.Series, *, distinct: int) -> ColumnKind:

@@ -52,11 +52,16 @@ def check(
     distinct = table_kinds.distinct_numbers(read.frame)
     columns = [
         table_kinds.describe(
-            read.frame[name], spec.kinds.get(name), spec.units.get(name), distinct.get(name)
+            read.frame[name],
+            spec.kinds.get(name),
+            spec.units.get(name),
+            distinct.get(name),
+            is_target=name == target,
         )
         for name in layout.columns
         if name != spec.split
     ]
+    table_findings.refuse_no_categories(columns, spec.kinds, findings)
     table_findings.find(read.frame, columns, target, findings, lambda row: read.place(row)[1])
     findings.refuse("rows")
     return TableFacts(

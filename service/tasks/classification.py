@@ -239,19 +239,16 @@ def _labels(values: Values) -> tuple[list[str], NDArray[np.int64]]:
     """Return the classes in order, and the place of each row's class; -1 where it has none."""
     labels = np.full(len(values), -1, dtype=np.int64)
     there = ~is_missing(values)
-    found, labels[there] = np.unique(
-        np.asarray(values)[there] if isinstance(values, np.ndarray) else _texts(values),
-        return_inverse=True,
-    )
     if isinstance(values, np.ndarray):
+        found, labels[there] = np.unique(values[there], return_inverse=True)
         return [
             f"{value:.0f}" if value.is_integer() else repr(value) for value in found.tolist()
         ], labels
-    return found.tolist(), labels
-
-
-def _texts(values: Sequence[str | None]) -> NDArray[np.str_]:
-    return np.array([value for value in values if value is not None], dtype=np.str_)
+    # Not by NumPy: every text would take the room of the longest.
+    names = sorted({value for value in values if value is not None})
+    numbers = {name: number for number, name in enumerate(names)}
+    labels[there] = [numbers[value] for value in values if value is not None]
+    return names, labels
 
 
 def _weights(counts: NDArray[np.int64]) -> list[float]:

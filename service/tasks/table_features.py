@@ -6,6 +6,7 @@ its month, day of the week and hour. A category is its place among the values se
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -254,13 +255,11 @@ def _fit_date(name: str, values: Values) -> DateFeature:
 
 
 def _fit_category(name: str, values: Values, one_hot: bool) -> CategoryFeature:
-    there = np.array([value for value in values if value is not None], dtype=np.str_)
-    found, counts = np.unique(there, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    missing = len(there) < len(values)
-    return CategoryFeature(
-        column=name, values=found[order].tolist(), one_hot=one_hot, missing=missing
-    )
+    # Not by NumPy: every text would take the room of the longest.
+    counts = Counter(str(value) for value in values if value is not None)
+    ordered = sorted(counts, key=lambda value: (-counts[value], value))
+    missing = counts.total() < len(values)
+    return CategoryFeature(column=name, values=ordered, one_hot=one_hot, missing=missing)
 
 
 def _parts(moment: datetime) -> tuple[float, ...]:

@@ -53,6 +53,12 @@ def test_facts_count_classes_and_words() -> None:
     assert (facts.words, facts.distinct_words) == (80, 23)
 
 
+def test_a_label_is_short() -> None:
+    assert facts_of(check(GOOD.replace("yes", "y" * 512))).classes == ["no", "y" * 512]
+    with pytest.raises(Invalid, match="label of 513 letters"):
+        check(GOOD.replace("yes", "y" * 513))
+
+
 def test_columns_without_telling_names_are_found_by_what_they_hold() -> None:
     rows = "".join(f"{n},{'ham' if n % 3 else 'spam'},this is message {n}\n" for n in range(30))
     facts = facts_of(check(rows))

@@ -60,6 +60,14 @@ ROWS = "".join(f"{n},{n % 3},{'abc'[n % 3]},2024-01-{n % 9 + 1:02},note {n}\n" f
 TABLE = "size,level,group,day,note\n" + ROWS
 
 
+def test_a_category_has_few_and_short_values_where_the_user_says_so_too() -> None:
+    rows = "".join(f"{n},{'ab'[n % 2] * 513},{n % 3}\n" for n in range(1001))
+    assert columns_of(check("a,b,c\n" + rows))["b"].kind == "text"
+    assert refused("a,b,c\n" + rows, target="b") == [("/target", None)]
+    assert refused("a,b,c\n" + rows, kinds={"b": "category"}) == [("/kinds/b", None)]
+    assert refused("a,b,c\n" + rows, kinds={"a": "category"}) == [("/kinds/a", None)]
+
+
 def test_columns_are_numbers_categories_dates_and_text() -> None:
     checked = check(TABLE, target="size", kinds={"level": "category"})
     kinds = {name: column.kind for name, column in columns_of(checked).items()}

@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # torch leaves tolist untyped.
 
+import tracemalloc
 from collections import Counter
 from typing import Any
 
@@ -55,6 +56,17 @@ def test_metrics_are_of_the_right_answers_and_the_baseline_of_the_largest_class(
     assert made.baseline.metrics == {"val_accuracy": 0.75}
     evaluation = made.task.assess(always_low, made.validation.in_order(3))
     assert evaluation.intervals["val_accuracy"].value == 0.25
+
+
+def test_one_long_value_does_not_make_room_for_itself_in_every_row() -> None:
+    cells = ["x" * 20_000, *(["high", "low"] * 1000)]
+    data = a_table({"a": [*range(2001)], "b": cells, "kind": cells}, target="kind")
+    tracemalloc.start()
+    names = prepared(data, features=["a", "b"]).task.names
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert names["classes"] == ["high", "low", "x" * 20_000]
+    assert peak < 20_000 * 2001
 
 
 def test_balanced_weights_make_classes_count_alike() -> None:
