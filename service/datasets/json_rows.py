@@ -57,9 +57,7 @@ def _names(rows: Sequence[JsonValue]) -> dict[str, None]:
             raise invalid_field(pointer_to(("rows", number)), detail)
     absent = len(names) * len(rows) - there
     if absent > MAX_ABSENT:
-        detail = (
-            f"lack {absent:,} cells of {len(names):,} columns; send lists, or a file"
-        )
+        detail = f"lack {absent:,} cells of {len(names):,} columns; send lists, or a file"
         raise invalid_field("/rows", detail)
     return names
 
