@@ -17,6 +17,9 @@ from service.datasets.findings import Findings
 MOSTLY = 0.05
 """So many of a column's cells may be no numbers, and it is still meant to be one of numbers."""
 
+GREATEST = 1e150
+"""No number may be greater: squares of such ones are infinite."""
+
 _FEW = 8
 """In shorter columns one cell that is no number makes the column one of text."""
 
@@ -129,7 +132,7 @@ class _Collector:
         return len(values) > 0 and (wrong == 0 or _mostly(wrong, len(values)))
 
     def _tidy(self, frame: pl.DataFrame, lines: Lines) -> tuple[pl.DataFrame, pl.Series | None]:
-        """Trim texts and find infinite numbers in what polars read by itself."""
+        """Trim texts and find numbers that are too large in what polars read by itself."""
         columns: list[pl.Series] = []
         good: pl.Series | None = None
         for name in self._names:
@@ -139,8 +142,9 @@ class _Collector:
                 columns.append(trimmed.alias(name))
                 continue
             self._seen[name] += len(column) - column.null_count()
-            good = self._refuse_infinite(column, lines, good)
-            columns.append(self._known_numbers(column))
+            known = self._known_numbers(column)
+            good = self._refuse_too_large(known, lines, good)
+            columns.append(known)
         return pl.DataFrame(columns), good
 
     def _convert(self, texts: pl.DataFrame, lines: Lines) -> tuple[pl.DataFrame, pl.Series | None]:
@@ -157,8 +161,8 @@ class _Collector:
                     self._wrong[name] += int(wrong.sum())
                     self._name_wrong(name, values, wrong, lines)
                     good = _both(good, ~wrong)
-                good = self._refuse_infinite(numbers, lines, good)
                 values = self._known_numbers(numbers)
+                good = self._refuse_too_large(values, lines, good)
             columns.append(values.alias(name))
         return pl.DataFrame(columns), good
 
@@ -170,19 +174,20 @@ class _Collector:
             return column
         return column.set(column.is_in(self._missing_numbers).fill_null(value=False), None)
 
-    def _refuse_infinite(
+    def _refuse_too_large(
         self,
         column: pl.Series,
         lines: Lines,
         good: pl.Series | None,
     ) -> pl.Series | None:
-        if _is_finite(column.sum()):  # then every value is
+        least, most = column.min(), column.max()
+        if not isinstance(least, float) or not isinstance(most, float):
             return good
-        infinite = column.is_infinite().fill_null(value=False)
-        if not infinite.any():
+        if least >= -GREATEST and most <= GREATEST:
             return good
-        detail = "is infinite or too large for a number; write a finite one, or leave it empty"
-        for row in _rows_of(infinite):
+        too_large = (column.abs() > GREATEST).fill_null(value=False)
+        detail = "is infinite or beyond 1e150; write a smaller one, or leave it empty"
+        for row in _rows_of(too_large):
             self._findings.bad_line(
                 "infinite_value",
                 f"has a value that {detail}",
@@ -191,7 +196,7 @@ class _Collector:
                 column=column.name,
                 more=True,
             )
-        return _both(good, ~infinite)
+        return _both(good, ~too_large)
 
     def _name_wrong(
         self,

@@ -121,6 +121,16 @@ def refuse_wrong_files(files: Mapping[str, BinaryIO], max_decoded_bytes: int) ->
         raise TooLarge(f"The files have more than {max_decoded_bytes:,} bytes; send less.")
 
 
+def refuse_one_side(rows: int, held_out: int, spec: CsvDatasetSpec, findings: Findings) -> None:
+    """Note that a split that the data bring leaves a side without a row."""
+    if 0 < held_out < rows:
+        return
+    side = "validate" if not held_out else "learn from"
+    detail = f"leaves no row to {side}; give each side some, or leave the split to the job"
+    pointer = "/split" if spec.split is not None else f"/{VALIDATION if not held_out else TRAINING}"
+    findings.error(pointer, "one_side", detail)
+
+
 def stored(files: Mapping[str, bytes]) -> Sources:
     """Return stored files as they were checked."""
     return Sources({role: BytesIO(content) for role, content in files.items()})

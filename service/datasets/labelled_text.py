@@ -7,10 +7,16 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import polars as pl
 
-from service.datasets import label_findings
+from service.datasets import label_findings, splits
 from service.datasets.base import LabelledTextData
 from service.datasets.csv_format import MISSING, Layout
-from service.datasets.csv_sources import VALIDATION, Sources, refuse_wrong_files, stored
+from service.datasets.csv_sources import (
+    VALIDATION,
+    Sources,
+    refuse_one_side,
+    refuse_wrong_files,
+    stored,
+)
 from service.datasets.findings import Findings
 from service.datasets.words import tokenize
 from service.domain.datasets import LabelledTextDatasetSpec, LabelledTextFacts
@@ -66,6 +72,7 @@ def check(
         findings.error("/label", "too_many_classes", detail, column=chosen.label)
     findings.refuse("rows")
     classes = sorted(counts)
+    _refuse_what_cannot_be_split(read, spec, VALIDATION in files, findings)
     held_out = Counter(
         label for label, held in zip(read.labels, read.held_out, strict=True) if held
     )
@@ -137,6 +144,37 @@ def _read(sources: Sources, layout: Layout, chosen: _Chosen, findings: Findings)
         detail = f"{len(blanks):,} labels have blanks around them, which were taken away"
         findings.warning("blank_around_label", detail, line=blanks[0], count=len(blanks))
     return read
+
+
+def _refuse_what_cannot_be_split(
+    read: _Read, spec: LabelledTextDatasetSpec, two_files: bool, findings: Findings
+) -> None:
+    """Raise Invalid where no job has texts to learn from and others to validate."""
+    if len(set(read.texts)) == 1:
+        findings.error("/file", "same_text", "has one text only, again and again; send others")
+    elif spec.split is not None or two_files:
+        refuse_one_side(len(read.texts), sum(read.held_out), spec, findings)
+    elif _too_few(read):
+        detail = (
+            "has too few different texts to hold some out: of no class there are two; send more,"
+            " or say by a split which validate"
+        )
+        findings.error("/file", "too_few_rows", detail)
+    findings.refuse("rows")
+
+
+def _too_few(read: _Read) -> bool:
+    """Tell whether a split by class holds no text out; with many different ones it does."""
+    enough = 2 * len(set(read.labels))
+    known: set[bytes] = set()
+    keys: list[bytes] = []
+    for text in read.texts:
+        keys.append(" ".join(tokenize(text)).encode())
+        known.add(keys[-1])
+        if len(known) > enough:
+            return False
+    labels = np.unique(np.array(read.labels), return_inverse=True)[1].astype(np.int64)
+    return not splits.stratified(labels, keys, splits.VALIDATION_FRACTION).any()
 
 
 def _refuse_long_labels(read: _Read, column: str, findings: Findings) -> None:

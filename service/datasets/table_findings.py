@@ -31,6 +31,25 @@ def find(
     _duplicates(frame, findings, line_of)
 
 
+def refuse_too_few(
+    frame: pl.DataFrame, columns: Sequence[Column], target: str, findings: Findings
+) -> None:
+    """Note that no split leaves rows to learn from and some to validate."""
+    learned = next(column for column in columns if column.name == target)
+    most = max(column.distinct for column in columns)
+    if not learned.missing and most > max(2, learned.distinct):
+        return  # then some rows of a class differ
+    names = [column.name for column in columns]
+    distinct = frame.select(names).drop_nulls([target]).n_unique()
+    if distinct > learned.distinct or (distinct > 2 and learned.kind != "category"):
+        return
+    detail = (
+        f"has too few different rows to hold some out: {distinct:,} for {learned.distinct:,} values"
+        f" of {target!r}; send more, or say by a split which validate"
+    )
+    findings.error("/file", "too_few_rows", detail)
+
+
 def refuse_no_categories(
     columns: Sequence[Column], kinds: Mapping[str, ColumnKind], findings: Findings
 ) -> None:

@@ -11,6 +11,8 @@ MAX_CATEGORIES = 1000
 MAX_LETTERS = 512
 """A longer value is no category."""
 
+_ZONED = "%+"  # RFC 3339 with its zone, as chrono calls it
+
 DATES = (
     "%Y-%m-%d",
     "%Y-%m-%d %H:%M:%S",
@@ -23,14 +25,18 @@ DATES = (
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M",
     "%Y.%m.%d",
+    "%Y%m%d",
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M",
     "%m/%d/%Y",
     "%m/%d/%Y %H:%M",
     "%d/%m/%Y",
     "%d/%m/%Y %H:%M",
+    _ZONED,
 )
 """How dates may be written; the first that reads all of a column is taken, in UTC."""
+
+_YEARS = (1, 9999)  # those that Python's dates have
 
 _RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 _PROBE = 100
@@ -97,6 +103,15 @@ def date_format(series: pl.Series) -> str | None:
     return None
 
 
+def first_that_is_no_date(series: pl.Series) -> int | None:
+    """Find a cell that the way in which most dates of a column are written does not read."""
+    if not (series.len() - series.null_count()) or date_format(series) is not None:
+        return None
+    values = series.drop_nulls()
+    usual = min(DATES, key=lambda written: _parsed(values, written).null_count())
+    return int((_parsed(series, usual).is_null() & series.is_not_null()).arg_true()[0])
+
+
 def dates(series: pl.Series) -> pl.Series:
     """Write the dates of a column as RFC 3339 does, in UTC."""
     written = date_format(series)
@@ -104,9 +119,14 @@ def dates(series: pl.Series) -> pl.Series:
 
 
 def _parsed(series: pl.Series, written: str) -> pl.Series:
-    if "%H" in written:
-        return series.str.to_datetime(written, time_unit="us", strict=False)
-    return series.str.to_date(written, strict=False).cast(pl.Datetime("us"))
+    if written == _ZONED:
+        zoned = series.str.to_datetime(written, time_unit="us", time_zone="UTC", strict=False)
+        moments = zoned.dt.replace_time_zone(None)
+    elif "%H" in written:
+        moments = series.str.to_datetime(written, time_unit="us", strict=False)
+    else:
+        moments = series.str.to_date(written, strict=False).cast(pl.Datetime("us"))
+    return pl.select(pl.when(moments.dt.year().is_between(*_YEARS)).then(moments)).to_series()
 
 
 def _has_long(values: pl.Series) -> bool:

@@ -1,6 +1,6 @@
 """Tables: a file of rows whose columns are numbers, categories, dates or text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -11,8 +11,14 @@ from service.datasets import csv_columns, table_findings, table_kinds
 from service.datasets.base import TableData
 from service.datasets.csv_columns import Columns
 from service.datasets.csv_format import Layout
-from service.datasets.csv_sources import VALIDATION, Sources, refuse_wrong_files, stored
-from service.datasets.findings import Findings
+from service.datasets.csv_sources import (
+    VALIDATION,
+    Sources,
+    refuse_one_side,
+    refuse_wrong_files,
+    stored,
+)
+from service.datasets.findings import Findings, shorten
 from service.domain.datasets import Column, TableDatasetSpec, TableFacts
 from service.domain.problems import known_names
 
@@ -61,14 +67,21 @@ def check(
         for name in layout.columns
         if name != spec.split
     ]
+    _refuse_wrong_dates(read, columns, findings)
     table_findings.refuse_no_categories(columns, spec.kinds, findings)
     table_findings.find(read.frame, columns, target, findings, lambda row: read.place(row)[1])
+    findings.refuse("rows")
+    test_rows = int(read.held_out.sum())
+    if spec.split is not None or VALIDATION in files:
+        refuse_one_side(read.frame.height, test_rows, spec, findings)
+    elif not spec.series:
+        table_findings.refuse_too_few(read.frame, columns, target, findings)
     findings.refuse("rows")
     return TableFacts(
         format=layout.format,
         columns=columns,
         rows=read.frame.height,
-        test_rows=int(read.held_out.sum()),
+        test_rows=test_rows,
         target=target,
         series=spec.series,
     )
@@ -123,6 +136,21 @@ def _read(
         marks.append(marked)
         files.append((role, columns))
     return _Read(pl.concat(frames, rechunk=False), np.concatenate(marks), files)
+
+
+def _refuse_wrong_dates(read: _Read, columns: Sequence[Column], findings: Findings) -> None:
+    """Note the columns that are dates for the user only."""
+    for column in columns:
+        series = read.frame[column.name]
+        row = table_kinds.first_that_is_no_date(series) if column.kind == "date" else None
+        if row is not None:
+            detail = (
+                f"has {shorten(series[row])!r} in {column.name!r}, which is no date or is written"
+                " unlike the others; write all as 2026-01-31 or as 2026-01-31T12:00:00Z"
+            )
+            _, line = read.place(row)
+            pointer = f"/kinds/{column.name}"
+            findings.error(pointer, "not_a_date", detail, line=line, column=column.name)
 
 
 def _split(

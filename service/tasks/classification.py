@@ -30,7 +30,7 @@ from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.candidates import most_probable
 from service.tasks.evaluating import ClassEvidence
 from service.tasks.table_columns import MAX_CLASSES, Chosen, choose, find_target, is_measured
-from service.tasks.table_features import Features, Values, fit, widths
+from service.tasks.table_features import Features, Values, fit, restored, widths
 from service.tasks.table_inputs import read_rows
 from service.tasks.table_options import TableOptions
 from service.tasks.table_rows import TableExamples, divide, is_missing, take, training_rows
@@ -82,7 +82,7 @@ class Classification:
     def preparation(self) -> bytes:
         """Return features, classes and their weights as JSON."""
         prepared = {
-            "features": self._features.model_dump()["features"],
+            **self._features.model_dump(),
             "target": self._target,
             "classes": self._classes,
             "weights": self._weights,
@@ -179,7 +179,7 @@ def restore(preparation: bytes) -> Classification:
     """Make the task again, as it was prepared."""
     prepared = json.loads(preparation)
     return Classification(
-        Features.model_validate({"features": prepared["features"]}),
+        restored(prepared),
         prepared["target"],
         prepared["classes"],
         prepared["weights"],

@@ -31,7 +31,7 @@ from service.domain.shapes import Axis, TableShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.evaluating import ValueEvidence
 from service.tasks.table_columns import Chosen, choose, find_target, is_measured
-from service.tasks.table_features import Features, Numbers, fit, measure, widths
+from service.tasks.table_features import Features, Numbers, fit, measure, restored, widths
 from service.tasks.table_inputs import read_rows
 from service.tasks.table_options import TableOptions
 from service.tasks.table_rows import TableExamples, divide, take, training_rows
@@ -95,7 +95,7 @@ class Regression:
     def preparation(self) -> bytes:
         """Return features and target as JSON."""
         prepared = {
-            "features": self._features.model_dump()["features"],
+            **self._features.model_dump(),
             "target": self._target.model_dump(),
             "series": self._series,
         }
@@ -195,7 +195,7 @@ def restore(preparation: bytes) -> Regression:
     """Make the task again, as it was prepared."""
     prepared = json.loads(preparation)
     return Regression(
-        Features.model_validate({"features": prepared["features"]}),
+        restored(prepared),
         Target.model_validate(prepared["target"]),
         series=prepared["series"],
     )

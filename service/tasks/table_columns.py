@@ -1,8 +1,10 @@
 """Which columns of a table a job learns from, and what: told from the facts, before the data."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
 
 from service.domain.datasets import Column, TableFacts
 from service.domain.problems import FieldError, Invalid, invalid_field, pointer_to
@@ -48,6 +50,8 @@ class Chosen:
     periods: Mapping[str, float]
     group: str | None
     categorical: Categorical
+    missing: list[float]
+    """Numbers that say there is no value."""
 
 
 def choose(facts: TableFacts, options: TableOptions) -> Chosen:
@@ -79,6 +83,7 @@ def choose(facts: TableFacts, options: TableOptions) -> Chosen:
         periods=_periods(columns, features, options.cyclic),
         group=options.group,
         categorical=options.categorical,
+        missing=_numbers(facts.format.missing),
     )
 
 
@@ -104,6 +109,14 @@ def nearest(known: Iterable[str], name: str) -> str:
         return f"did you mean {found[0]!r}?"
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"there are: {', '.join(names[:_SHOWN])}{more}"
+
+
+def _numbers(spellings: Iterable[str]) -> list[float]:
+    found: set[float] = set()
+    for spelling in spellings:
+        with suppress(ValueError):
+            found.add(float(spelling))
+    return sorted(number for number in found if isfinite(number))
 
 
 def _is_usable(column: Column) -> bool:

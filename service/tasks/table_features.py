@@ -8,13 +8,13 @@ its month, day of the week and hour. A category is its place among the values se
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from service.domain.base import Outgoing
 from service.tasks.table_columns import Chosen
@@ -73,7 +73,7 @@ class CyclicFeature(Outgoing):
 
 
 class DateFeature(Outgoing):
-    """A date or a time, as it is written: zones are not converted."""
+    """A date or a time, in UTC where it is written with its zone."""
 
     kind: Literal["date"] = "date"
     column: str
@@ -155,6 +155,7 @@ class Features(Outgoing):
     """All columns that a model sees."""
 
     features: list[Feature]
+    missing: list[float] = Field(default=[], description="Numbers that say there is no value.")
 
     @property
     def number_names(self) -> list[str]:
@@ -185,7 +186,13 @@ def fit(chosen: Chosen, columns: Mapping[str, Values]) -> Features:
             features.append(_fit_date(name, values))
         else:
             features.append(_fit_category(name, values, chosen.categorical == "one_hot"))
-    return Features(features=features)
+    return Features(features=features, missing=[*chosen.missing])
+
+
+def restored(prepared: Mapping[str, JsonValue]) -> Features:
+    """Read the columns of a preparation; older ones do not say what stands for no value."""
+    kept = {name: prepared[name] for name in Features.model_fields if name in prepared}
+    return Features.model_validate(kept)
 
 
 def widths(chosen: Chosen) -> tuple[int, tuple[int, ...]]:
@@ -212,7 +219,7 @@ def dates(values: Values) -> Numbers:
     known: dict[str | None, tuple[float, ...]] = {None: (math.nan,) * 4}
     for value in values:
         if value is not None and value not in known:
-            known[str(value)] = _parts(datetime.fromisoformat(str(value)))
+            known[str(value)] = _parts(str(value))
     rows = [known[None if value is None else str(value)] for value in values]
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
@@ -262,7 +269,14 @@ def _fit_category(name: str, values: Values, one_hot: bool) -> CategoryFeature:
     return CategoryFeature(column=name, values=ordered, one_hot=one_hot, missing=missing)
 
 
-def _parts(moment: datetime) -> tuple[float, ...]:
+def _parts(written: str) -> tuple[float, ...]:
+    moment = datetime.fromisoformat(written.upper())  # RFC 3339 has `t` and `z`, too
+    if moment.tzinfo is not None:
+        try:
+            moment = moment.astimezone(UTC)
+        except OverflowError as error:
+            message = "lies outside of the years 1 to 9999"
+            raise ValueError(message) from error
     return moment.year, moment.month - 1, moment.weekday(), moment.hour + moment.minute / 60
 
 

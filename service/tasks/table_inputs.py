@@ -39,7 +39,8 @@ class _Wrong(Exception):  # noqa: N818  it is told, not raised to callers
 def read_rows(inputs: Sequence[Input], features: Features, target: str) -> Rows:
     """Read inputs such as `{"hour": 12, "sky": "clear"}`. Raises Invalid naming each wrong one.
 
-    A feature may be missing, or null, where it was missing in training; other ones may not.
+    A feature may be missing, or null, or a number that stands for no value in the dataset, where it
+    was missing in training; other ones may not.
     """
     columns: dict[str, list[JsonValue]] = {each.column: [] for each in features.features}
     warnings: list[list[str]] = []
@@ -47,7 +48,10 @@ def read_rows(inputs: Sequence[Input], features: Features, target: str) -> Rows:
     for number, row in enumerate(inputs):
         noticed: list[str] = []
         if isinstance(row, dict):
-            given = {unicodedata.normalize("NFC", name): value for name, value in row.items()}
+            given = {
+                unicodedata.normalize("NFC", name): None if _is_absent(value, features) else value
+                for name, value in row.items()
+            }
             errors.extend(_unknown(given, columns, target, number))
             for feature in features.features:
                 try:
@@ -90,6 +94,11 @@ def _unknown(
         if len(errors) >= _MAX_ERRORS:
             break
     return errors
+
+
+def _is_absent(value: JsonValue, features: Features) -> bool:
+    """Tell whether a number says that there is no value, as it did in training."""
+    return type(value) in {int, float} and value in features.missing
 
 
 def _read(feature: Feature, given: Mapping[str, JsonValue], noticed: list[str]) -> JsonValue:

@@ -113,6 +113,10 @@ def test_copies_and_disputed_texts_are_told() -> None:
     ("content", "options", "errors"),
     [
         ("text,label\na,x\nb,x\n", {"header": True}, [("/file", None)]),
+        ("text,label\na,x\na,y\na,x\n", {"header": True}, [("/file", None)]),
+        ("text,label\na,x\nb,y\na,x\n", {"header": True}, [("/file", None)]),
+        ("text,label,s\na,x,train\nb,y,train\n", {"split": "s"}, [("/split", None)]),
+        ("text,label,s\na,x,validation\nb,y,validation\n", {"split": "s"}, [("/split", None)]),
         ("text,label\na,x\n,y\nc,\nd,z\n", {}, [("/file", 3), ("/file", 4)]),
         (GOOD, {"label": "lable"}, [("/label", None)]),
         (GOOD, {"text": "Text"}, [("/text", None)]),

@@ -127,9 +127,15 @@ def test_a_column_that_is_text_only_later_is_read_again(monkeypatch: pytest.Monk
     assert load(content).columns["x"][:2] == ["0", "1"]
 
 
-@pytest.mark.parametrize("value", ["inf", "-Infinity", "1e999"])
-def test_infinite_values_are_refused(value: str) -> None:
+@pytest.mark.parametrize("value", ["inf", "-Infinity", "1e999", "-1e151"])
+def test_infinite_values_and_ones_near_to_it_are_refused(value: str) -> None:
     assert refused(f"x,y\n1,2\n{value},3\n4,5\n") == [("/file", 3)]
+
+
+def test_a_number_too_large_may_stand_for_nothing() -> None:
+    content = "x,y\n1,2\n1.0e200,3\n4,5\n"
+    assert columns_of(check(content, missing=["1e200"]))["x"].missing == 1
+    assert columns_of(check("x,y\n1,2\n1e150,3\n4,5\n"))["x"].maximum == 1e150
 
 
 def test_a_target_that_does_not_exist_is_answered_with_the_nearest() -> None:
@@ -152,6 +158,11 @@ def test_a_target_that_does_not_exist_is_answered_with_the_nearest() -> None:
         ("a,b\n1,2\n", {"units": {"c": "kW"}}, "/units/c"),
         ("a,b\n1,2\n", {"split": "s"}, "/split"),
         ("a,s\n1,train\n2,later\n", {"split": "s", "header": True}, "/file"),
+        ("a,b,s\n1,2,train\n2,3,train\n", {"split": "s"}, "/split"),
+        ("a,b,s\n1,2,validation\n2,3,validation\n", {"split": "s"}, "/split"),
+        ("a,b\n1,2\n2,3\n", {}, "/file"),
+        ("a,b\n1,\n2,\n3,\n4,5\n5,6\n", {}, "/file"),
+        ("a,b\n1,x\n1,x\n2,y\n2,y\n", {"header": True}, "/file"),
     ],
 )
 def test_what_nothing_can_be_learned_from_is_refused(
@@ -161,10 +172,10 @@ def test_what_nothing_can_be_learned_from_is_refused(
 
 
 def test_constant_and_empty_columns_and_copies_are_told() -> None:
-    checked = check("a,b,c,y\n1,5,,1\n2,5,,2\n1,5,,1\n")
+    checked = check("a,b,c,y\n1,5,,1\n2,5,,2\n1,5,,1\n3,5,,3\n")
     assert found(checked, "constant_column")[0].column == "b"
     assert found(checked, "empty_column")[0].column == "c"
-    assert (found(checked, "duplicate_rows")[0].line, columns_of(checked)["c"].missing) == (4, 3)
+    assert (found(checked, "duplicate_rows")[0].line, columns_of(checked)["c"].missing) == (4, 4)
 
 
 def test_a_column_of_the_split_and_a_second_file_hold_rows_out() -> None:
@@ -176,6 +187,32 @@ def test_a_column_of_the_split_and_a_second_file_hold_rows_out() -> None:
     assert second.held_out is not None
     assert (split.held_out.tolist(), second.held_out.tolist()) == ([0, 1, 0], [0, 0, 1])
     assert second.facts.test_rows == 1
+
+
+def test_a_second_file_without_rows_is_refused() -> None:
+    with pytest.raises(Invalid) as raised:
+        check("x,y\n1,2\n5,6\n", "x,y\n", header=True)
+    assert "/validation_file" in {error.pointer for error in raised.value.errors}
+
+
+@pytest.mark.parametrize(
+    ("cells", "line"), [(["2024-01-02", "", "soon"], 4), (["0000-01-02", "2024-01-02"], 2)]
+)
+def test_a_cell_of_a_date_that_is_none_is_named(cells: list[str], line: int) -> None:
+    rows = "".join(f"{cell},{n},a\n" for n, cell in enumerate([*cells, *["2024-01-03"] * 9]))
+    content = "d,y,z\n" + rows
+    with pytest.raises(Invalid, match=repr(cells[line - 2])) as raised:
+        check(content, target="y", kinds={"d": "date"})
+    assert [(e.pointer, e.line) for e in raised.value.errors] == [("/kinds/d", line)]
+    assert columns_of(check(content, target="y"))["d"].kind != "date"
+
+
+def test_dates_with_a_zone_are_read_in_utc() -> None:
+    cells = ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00+09:00", "2026-01-31T12:00:00.25-01:00"]
+    content = "d,y\n" + "".join(f"{cell},{n}\n" for n, cell in enumerate(cells))
+    assert columns_of(check(content))["d"].kind == "date"
+    hours = [str(cell)[11:] for cell in load(content).columns["d"]]
+    assert hours == ["12:00:00Z", "03:00:00Z", "13:00:00Z"]
 
 
 def test_a_second_file_must_have_the_same_columns() -> None:

@@ -3,6 +3,8 @@
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # torch leaves tolist untyped.
 
+import json
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -175,6 +177,23 @@ def test_what_is_near_to_training_or_said_to_be_missing_needs_no_warning() -> No
     assert answer.warnings == []
 
 
+def test_a_number_that_stood_for_no_value_in_the_file_does_so_in_an_input() -> None:
+    data = a_table()
+    form = data.facts.format.model_copy(update={"missing": ["", "NA", "-9900"]})
+    data = replace(data, facts=data.facts.model_copy(update={"format": form}))
+    task = regression.restore(prepared(data).task.preparation())
+    encoded = task.encode([{**KNOWN, "wind": -9900}, {**KNOWN, "wind": None}])
+    assert encoded.tensor[0].equal(encoded.tensor[1])
+    assert encoded.warnings == [[], []]
+    assert "/inputs/0/hour" in wrong(task, {**KNOWN, "hour": -9900.0})
+
+
+def test_a_preparation_that_names_no_missing_numbers_is_readable() -> None:
+    kept = json.loads(prepared().task.preparation())
+    del kept["missing"]
+    assert regression.restore(json.dumps(kept).encode()).encode([KNOWN]).tensor.isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("row", "pointer", "said"),
     [
@@ -187,6 +206,7 @@ def test_what_is_near_to_training_or_said_to_be_missing_needs_no_warning() -> No
         ({**KNOWN, "hour": 10**400}, "/inputs/0/hour", "no finite number"),
         ({**KNOWN, "sky": 3}, "/inputs/0/sky", "in quotes"),
         ({**KNOWN, "day": "yesterday"}, "/inputs/0/day", "RFC 3339"),
+        ({**KNOWN, "day": "0001-01-01T00:00:00+09:00"}, "/inputs/0/day", "RFC 3339"),
         ("hour 3", "/inputs/0", "is no row"),
         ([1, 2], "/inputs/0", "is no row"),
     ],

@@ -63,6 +63,14 @@ def test_a_date_is_its_year_and_its_place_in_year_week_and_day() -> None:
     assert second[5:7] == pytest.approx([-1, 0], abs=1e-6)
 
 
+def test_a_time_with_a_zone_is_told_in_utc() -> None:
+    zoned = ["2026-01-01T03:00:00+09:00", "2025-12-31t18:00:00z", "2025-12-31T18:00:00"]
+    here, there, plain = table_features.dates(zoned).tolist()
+    assert here == there == plain == [2025, 11, 2, 18]
+    with pytest.raises(ValueError, match="years"):
+        table_features.dates(["0001-01-01T00:00:00+09:00"])
+
+
 def test_dates_without_times_have_no_hour() -> None:
     features = fitted({"day": ["2025-01-06", "2026-07-12", "2026-01-05", None]})
     assert not any("hour" in name for name in features.number_names)

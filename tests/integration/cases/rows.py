@@ -108,7 +108,7 @@ ROWS_TAKEN = [
     Case("a text in UTF-16", **taken("text", file="one two\nthree four".encode("utf-16"))),
     Case("a text in CP949", **taken("text", file="나는 밥을 먹는다\n나는 물을 마신다\n".encode("cp949"))),
     Case("rows of a table", 201, None, path="/v1/datasets", body={"name": "{new}", "type": "table", "rows": ROWS}),
-    Case("rows as lists", 201, None, path="/v1/datasets", body={"name": "{new}", "type": "table", "rows": [["a", "b"], [1, 2], [3, None], [5, 6.5]]}),
+    Case("rows as lists", 201, None, path="/v1/datasets", body={"name": "{new}", "type": "table", "rows": [["a", "b"], [1, 2], [3, None], [5, 6.5], [7, 8]]}),
     Case("rows of labelled texts", 201, None, path="/v1/datasets", body={"name": "{new}", "type": "labelled_text", "rows": OPINIONS}),
     Case("a dry run", **taken("table", 200, DRY, file=TABLE)),
     Case("a dry run of what would be refused", **taken("table", 200, DRY, file=TABLE + b"1\n")),
