@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 from pydantic import Field, JsonValue
 
 from service.domain.base import Outgoing
+from service.domain.problems import invalid_field
 from service.tasks.table_columns import Chosen
 
 Numbers = NDArray[np.float64]
 Values = Numbers | Sequence[str | None]
 """A column: NaN or None where a value is missing."""
+
+MAX_NUMBERS = 20_000
+"""A row has no more; other columns than categories make fewer."""
 
 MARGIN = 0.1
 """So much of the training range may a number lie outside of it without a warning."""
@@ -138,13 +142,6 @@ class CategoryFeature(Outgoing):
         find = self.places.get
         return np.array([find(str(value), other) for value in values], dtype=np.int64)
 
-    def encode(self, values: Values) -> Numbers:
-        """Return (rows, numbers)."""
-        codes = self.codes(values)
-        if not self.one_hot:
-            return np.zeros((len(codes), 0))
-        return (codes[:, None] == np.arange(self.size)).astype(np.float64)
-
 
 Feature = Annotated[
     NumberFeature | CyclicFeature | DateFeature | CategoryFeature, Field(discriminator="kind")
@@ -170,9 +167,22 @@ class Features(Outgoing):
 
     def encode(self, columns: Mapping[str, Values]) -> NDArray[np.float32]:
         """Return rows (count, numbers + categories)."""
-        parts = [feature.encode(columns[feature.column]) for feature in self.features]
-        codes = [feature.codes(columns[feature.column])[:, None] for feature in self.embedded]
-        return np.concatenate([*parts, *codes], axis=1, dtype=np.float32, casting="unsafe")
+        embedded = self.embedded
+        rows = len(columns[self.features[0].column])
+        encoded = np.zeros((rows, len(self.number_names) + len(embedded)), dtype=np.float32)
+        at = 0
+        for feature in self.features:
+            values = columns[feature.column]
+            if feature.kind != "category":
+                part = feature.encode(values)
+                encoded[:, at : at + part.shape[1]] = part
+                at += part.shape[1]
+            elif feature.one_hot:
+                encoded[np.arange(rows), at + feature.codes(values)] = 1
+                at += feature.size
+        for place, feature in enumerate(embedded, start=at):
+            encoded[:, place] = feature.codes(columns[feature.column])
+        return encoded
 
 
 def fit(chosen: Chosen, columns: Mapping[str, Values]) -> Features:
@@ -196,7 +206,10 @@ def restored(prepared: Mapping[str, JsonValue]) -> Features:
 
 
 def widths(chosen: Chosen) -> tuple[int, tuple[int, ...]]:
-    """Tell from the facts how many numbers and categories a row has at most."""
+    """Tell from the facts how many numbers and categories a row has at most.
+
+    Raises Invalid where these are too many numbers.
+    """
     numbers, categories = 0, list[int]()
     for column in chosen.features:
         missing = int(column.missing > 0)
@@ -208,6 +221,9 @@ def widths(chosen: Chosen) -> tuple[int, tuple[int, ...]]:
             numbers += column.distinct + missing
         else:
             categories.append(column.distinct + missing)
+    if numbers > MAX_NUMBERS:
+        detail = f"makes {numbers:,} numbers of a row, more than {MAX_NUMBERS:,}; take embedding"
+        raise invalid_field("/dataset/categorical", detail)
     return numbers, tuple(categories)
 
 

@@ -4,6 +4,7 @@
 # torch leaves tolist untyped.
 
 import math
+import tracemalloc
 from datetime import date
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.domain.problems import Invalid
 from service.tasks import table_columns, table_features
-from service.tasks.table_features import Features
+from service.tasks.table_features import CategoryFeature, Features
 from service.tasks.table_options import TableOptions
 from tests.tasks.tables import Cells, a_table
 
@@ -89,6 +91,26 @@ def test_one_hot_categories_are_numbers() -> None:
     assert features.number_names == ["sky=clear", "sky=rain"]
     assert features.encode({"sky": ["rain", "clear"]}).tolist() == [[0, 1], [1, 0]]
     assert features.embedded == []
+
+
+def test_one_hot_needs_hardly_more_memory_than_its_numbers() -> None:
+    values = [f"{number % 1000}" for number in range(4000)]
+    feature = CategoryFeature(column="sky", values=values[:1000], one_hot=True, missing=False)
+    tracemalloc.start()
+    encoded = Features(features=[feature]).encode({"sky": values})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * encoded.nbytes
+    assert encoded.argmax(axis=1).tolist() == [*range(1000)] * 4
+    assert (encoded.sum(axis=1) == 1).all()
+
+
+def test_one_hot_of_too_many_values_is_refused() -> None:
+    cells = {f"c{number}": ["a", "b", "c", "d"] for number in range(5001)}
+    data = a_table({**cells, **TARGET})
+    chosen = table_columns.choose(data.facts, TableOptions(categorical="one_hot"))
+    with pytest.raises(Invalid, match="/dataset/categorical makes 20,004 numbers"):
+        table_features.widths(chosen)
 
 
 def test_a_value_never_seen_is_the_most_frequent_where_none_was_missing() -> None:
