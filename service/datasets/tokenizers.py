@@ -34,6 +34,7 @@ TOKENS_PER_WORD: Mapping[TokenizerName, float] = {"word": 1.0, "char": 6.0, "bpe
 SPACE = "\u2581"
 """How `bpe` writes a space inside its pieces."""
 
+_LONGEST = 1000  # letters of a word, in learning: its time is quadratic in them
 _WORDS_KEPT = 1 << 16
 
 
@@ -228,12 +229,24 @@ def _learn_pieces(
         limit_alphabet=len(alphabet),
         show_progress=False,
     )
-    learning.train_from_iterator(spaced, trainer)
+    learning.train_from_iterator(map(_without_long_words, spaced), trainer)
     learned: Any = json.loads(learning.to_str())["model"]
     places: dict[str, int] = learned["vocab"]
     merges = [(str(left), str(right)) for left, right in learned["merges"]]
     vocabulary = Vocabulary(tuple(sorted(places, key=lambda token: places[token])))
     return BpeTokenizer(vocabulary, merges, lowercase=lowercase)
+
+
+def _without_long_words(text: str) -> str:
+    """Cut words that go on and on."""
+    words = text.split(" ")
+    if max(map(len, words)) <= _LONGEST:
+        return text
+    return " ".join(
+        word[first : first + _LONGEST]
+        for word in words
+        for first in range(0, max(1, len(word)), _LONGEST)
+    )
 
 
 def _alphabet(texts: Iterable[str], *, min_count: int, maximum: int) -> list[str]:

@@ -129,6 +129,14 @@ def test_pieces_are_learned_alike_in_every_process() -> None:
         assert len(runs) == 1
 
 
+def test_pieces_are_learned_of_the_parts_of_an_endless_word() -> None:
+    endless = "ab" * 4000 + "c" * 8
+    made = learned("bpe", [endless, endless], maximum=60)
+
+    assert 500 < max(map(len, made.vocabulary.tokens)) <= 1001  # and the space before it
+    assert "".join(made.split(endless)) == "\u2581" + endless
+
+
 def test_longer_texts_are_cut_to_their_first_tokens() -> None:
     ids, lengths = tokenizers.encode(learned("char"), ["밥을 먹", "밥"], longest=3)
 
