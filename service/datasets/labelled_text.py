@@ -173,7 +173,8 @@ def _too_few(read: _Read) -> bool:
         known.add(keys[-1])
         if len(known) > enough:
             return False
-    labels = np.unique(np.array(read.labels), return_inverse=True)[1].astype(np.int64)
+    numbers = {label: number for number, label in enumerate(sorted(set(read.labels)))}
+    labels = np.array([numbers[label] for label in read.labels], dtype=np.int64)
     return not splits.stratified(labels, keys, splits.VALIDATION_FRACTION).any()
 
 
