@@ -73,14 +73,14 @@ def describe(
             maximum=most if isinstance(most, float) else None,
             unit=unit,
         )
-    counts = series.drop_nulls().value_counts(name="count")
+    counts = series.drop_nulls().alias("value").value_counts(name="count")
     found = kind or _kind(series, distinct=counts.height)
-    if found == "category" and kind is None and not is_target and _has_long(counts[series.name]):
+    if found == "category" and kind is None and not is_target and _has_long(counts["value"]):
         found = "text"
     values: list[str] = []
     if found == "category":
-        ordered = counts.sort(["count", series.name], descending=[True, False])
-        values = ordered[series.name].to_list()
+        ordered = counts.sort(["count", "value"], descending=[True, False])
+        values = ordered["value"].to_list()
     return Column(
         name=series.name,
         kind=found,

@@ -82,6 +82,11 @@ def test_columns_are_numbers_categories_dates_and_text() -> None:
     assert columns_of(checked)["group"].values == ["a", "b", "c"]
 
 
+def test_a_category_may_be_called_count() -> None:
+    rows = "".join(f"{'xy'[n % 2]},{n}\n" for n in range(40))
+    assert columns_of(check("count,size\n" + rows))["count"].values == ["x", "y"]
+
+
 def test_what_is_loaded_is_what_was_checked() -> None:
     data = load(TABLE, target="size")
     assert data.held_out is None
