@@ -241,9 +241,7 @@ def _facts(kept: Sequence[Picture], size: Size, findings: Findings) -> ImageFact
         detail = f"has a class only among what validates, {unknown[0][:100]}; add it to train"
         raise _unusable(findings, detail)
     if not held_out and max(counts.values()) < 2:
-        detail = (
-            "has one picture of each class: none is left to validate; add more, or a test/"
-        )
+        detail = "has one picture of each class: none is left to validate; add more, or a test/"
         raise _unusable(findings, detail)
     few = [each for each in classes if counts[each] < FEW_EXAMPLES]
     if few:
