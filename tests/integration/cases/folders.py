@@ -55,6 +55,7 @@ FOLDERS = [
     Case("a zip with an empty file", **folder(packed({**PETS, "dogs/2.png": b""}))),
     Case("a zip with a text", **folder(packed({**PETS, "dogs/readme.txt": b"woof"}))),
     Case("a zip with pictures outside of folders", **folder(packed({**PETS, "1.png": a_png()}))),
+    Case("a zip of one picture a class", **folder(packed({"cats/1.png": a_png(), "dogs/1.png": a_png()}))),
     Case("a zip of one class", **folder(packed({"cats/1.png": a_png(), "cats/2.png": a_png()}))),
     Case("a zip without pictures", **folder(packed({}))),
     Case("a zip whose class is only tested", **folder(packed({"train/a/1.png": a_png(), "train/b/1.png": a_png(), "test/c/1.png": a_png()}))),
@@ -65,5 +66,5 @@ FOLDERS = [
 
 FOLDERS_ANSWERED = [
     Case("a folder with what is no picture, skipped", **folder(packed({**PETS, "dogs/readme.txt": b"woof", "Thumbs.db": b"x"}), 201, None, None, SPEC[:-1] + ', "on_error": "skip"}')),
-    Case("a folder of moving pictures and ink", **folder(packed({"a/1.gif": a_picture("P", "GIF", frames=5), "b/1.jpg": a_picture("CMYK", "JPEG")}), 201, None, None, SPEC.replace("bad-folder", "bad-moving"))),
+    Case("a folder of moving pictures and ink", **folder(packed({"a/1.gif": a_picture("P", "GIF", frames=5), "a/2.png": a_png(), "b/1.jpg": a_picture("CMYK", "JPEG")}), 201, None, None, SPEC.replace("bad-folder", "bad-moving"))),
 ]
