@@ -17,21 +17,20 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue
 from torch import Tensor, nn
-from torch.nn import functional
 
 from service.datasets.base import TableData
 from service.domain.datasets import TableFacts
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
-from service.domain.predictions import Input, LabelCandidate, Prediction
+from service.domain.predictions import Input, Prediction
 from service.domain.problems import Invalid, invalid_field
 from service.domain.shapes import Axis, TableShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
-from service.tasks.candidates import most_probable
+from service.tasks.classes import cross_entropy, loss_and_accuracy, name_classes
 from service.tasks.evaluating import ClassEvidence
 from service.tasks.table_columns import MAX_CLASSES, Chosen, choose, find_target, is_measured
 from service.tasks.table_features import Features, Values, fit, restored, widths
-from service.tasks.table_inputs import read_rows
+from service.tasks.table_inputs import encode_rows
 from service.tasks.table_options import TableOptions
 from service.tasks.table_rows import TableExamples, divide, is_missing, take, training_rows
 
@@ -64,20 +63,12 @@ class Classification:
     @property
     def shape(self) -> TableShape:
         """Numbers and categories in, a logit for each class out."""
-        return TableShape(
-            numbers=len(self._features.number_names),
-            categories=tuple(each.size for each in self._features.embedded),
-            outputs=len(self._classes),
-        )
+        return self._features.shape(len(self._classes))
 
     @property
     def names(self) -> Mapping[Axis, Sequence[str]]:
         """The numbers of a row, the values of its categories, and the classes."""
-        return {
-            "numbers": self._features.number_names,
-            "categories": [name for each in self._features.embedded for name in each.value_names],
-            "classes": self._classes,
-        }
+        return self._features.names(self._classes)
 
     def preparation(self) -> bytes:
         """Return features, classes and their weights as JSON."""
@@ -94,26 +85,13 @@ class Classification:
     ) -> tuple[Tensor, Tensor | None]:
         """Return the mean cross-entropy over the rows, weighted if asked; there is no state."""
         del carry
-        logits = cast("Tensor", model(batch.inputs))
-        if self._weights is None:
-            return functional.cross_entropy(logits, batch.targets), None
-        weights = torch.tensor(self._weights, device=logits.device)[batch.targets]
-        losses = functional.cross_entropy(logits, batch.targets, reduction="none")
-        return (weights * losses).mean(), None
+        return cross_entropy(model(batch.inputs), batch.targets, self._weights), None
 
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
         """Return the mean loss and the share of right answers."""
-        totals = torch.zeros(2, dtype=torch.float64)
-        count = 0
         with torch.inference_mode():
-            for batch in batches:
-                logits = cast("Tensor", model(batch.inputs))
-                loss = functional.cross_entropy(logits, batch.targets, reduction="sum")
-                hits = (logits.argmax(dim=-1) == batch.targets).sum()
-                totals += torch.stack([loss.double(), hits.double()]).cpu()
-                count += batch.weight
-        loss, hits = totals / max(count, 1)
-        return {"val_loss": loss.item(), "val_accuracy": hits.item()}
+            answers = ((model(batch.inputs), batch.targets) for batch in batches)
+            return loss_and_accuracy(answers)
 
     def assess(self, model: nn.Module, batches: Iterator[Batch]) -> Evaluation:
         """Tell what a trained model is worth."""
@@ -125,10 +103,7 @@ class Classification:
 
     def encode(self, inputs: Sequence[Input]) -> Encoded:
         """Make rows of what a client sent."""
-        rows = read_rows(inputs, self._features, self._target)
-        tensor = torch.from_numpy(self._features.encode(rows.columns))
-        nothing: list[list[str]] = [[] for _ in inputs]
-        return Encoded(tensor, [1] * len(inputs), nothing, rows.warnings)
+        return encode_rows(inputs, self._features, self._target)
 
     def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
         """Return the logits (input, classes)."""
@@ -141,16 +116,7 @@ class Classification:
     ) -> list[Prediction]:
         """Name the most probable classes."""
         del special_tokens  # classes have none
-        return [
-            Prediction(
-                candidates=[
-                    LabelCandidate(label=self._classes[index], probability=probability)
-                    for index, probability in row
-                ],
-                warnings=encoded.warnings[number],
-            )
-            for number, row in enumerate(most_probable(logits, top_k=top_k))
-        ]
+        return name_classes(logits, encoded, self._classes, top_k=top_k)
 
 
 def prepare(data: TableData, options: ClassificationOptions) -> Prepared:

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional
 
 from service.datasets import splits
 from service.datasets.base import ImageData
@@ -26,11 +25,11 @@ from service.domain.base import LATER
 from service.domain.datasets import ImageFacts
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
-from service.domain.predictions import Input, LabelCandidate, Prediction
+from service.domain.predictions import Input, Prediction
 from service.domain.shapes import Axis, ImageShape
 from service.tasks.augmentation import Augmentation
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind, TaskOptions
-from service.tasks.candidates import most_probable
+from service.tasks.classes import cross_entropy, loss_and_accuracy, name_classes
 from service.tasks.evaluating import ClassEvidence
 from service.tasks.image_inputs import read_images
 from service.tasks.order import EpochOrder
@@ -139,26 +138,13 @@ class ImageClassification:
         """Return the mean cross-entropy over the images, weighted if asked; no state to carry."""
         del carry
         logits = self._logits(model, batch.inputs)
-        if self._weights is None:
-            return functional.cross_entropy(logits, batch.targets), None
-        losses = functional.cross_entropy(logits, batch.targets, reduction="none")
-        weights = torch.tensor(self._weights, device=logits.device)
-        return (losses * weights[batch.targets]).mean(), None
+        return cross_entropy(logits, batch.targets, self._weights), None
 
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
         """Return the mean loss and the share of right answers."""
-        totals = torch.zeros(2, dtype=torch.float64)
-        count = 0
         with torch.inference_mode():
-            for batch in batches:
-                logits = self._logits(model, batch.inputs)
-                loss = functional.cross_entropy(logits, batch.targets, reduction="sum")
-                hits = (logits.argmax(dim=-1) == batch.targets).sum()
-                added = torch.stack([loss.double(), hits.double()])
-                totals = totals.to(added.device) + added
-                count += batch.weight
-        loss, hits = totals / max(count, 1)
-        return {"val_loss": loss.item(), "val_accuracy": hits.item()}
+            answers = ((self._logits(model, batch.inputs), batch.targets) for batch in batches)
+            return loss_and_accuracy(answers)
 
     def assess(self, model: nn.Module, batches: Iterator[Batch]) -> Evaluation:
         """Tell what the model is worth, class by class."""
@@ -191,16 +177,7 @@ class ImageClassification:
     ) -> list[Prediction]:
         """Name the most probable classes."""
         del special_tokens  # classes have none
-        return [
-            Prediction(
-                candidates=[
-                    LabelCandidate(label=self._classes[index], probability=probability)
-                    for index, probability in row
-                ],
-                warnings=encoded.warnings[number],
-            )
-            for number, row in enumerate(most_probable(logits, top_k=top_k))
-        ]
+        return name_classes(logits, encoded, self._classes, top_k=top_k)
 
     def _logits(self, model: nn.Module, pixels: Tensor) -> Tensor:
         per_channel = (-1, 1, 1)

@@ -32,7 +32,7 @@ from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.evaluating import ValueEvidence
 from service.tasks.table_columns import Chosen, choose, find_target, is_measured
 from service.tasks.table_features import Features, Numbers, fit, measure, restored, widths
-from service.tasks.table_inputs import read_rows
+from service.tasks.table_inputs import encode_rows
 from service.tasks.table_options import TableOptions
 from service.tasks.table_rows import TableExamples, divide, take, training_rows
 
@@ -77,20 +77,12 @@ class Regression:
     @property
     def shape(self) -> TableShape:
         """Numbers and categories in, one standardised value out."""
-        return TableShape(
-            numbers=len(self._features.number_names),
-            categories=tuple(each.size for each in self._features.embedded),
-            outputs=1,
-        )
+        return self._features.shape(1)
 
     @property
     def names(self) -> Mapping[Axis, Sequence[str]]:
         """The numbers of a row, the values of its categories, and the target."""
-        return {
-            "numbers": self._features.number_names,
-            "categories": [name for each in self._features.embedded for name in each.value_names],
-            "classes": [self._target.column],
-        }
+        return self._features.names([self._target.column])
 
     def preparation(self) -> bytes:
         """Return features and target as JSON."""
@@ -132,10 +124,7 @@ class Regression:
 
     def encode(self, inputs: Sequence[Input]) -> Encoded:
         """Make rows of what a client sent."""
-        rows = read_rows(inputs, self._features, self._target.column)
-        tensor = torch.from_numpy(self._features.encode(rows.columns))
-        nothing: list[list[str]] = [[] for _ in inputs]
-        return Encoded(tensor, [1] * len(inputs), nothing, rows.warnings)
+        return encode_rows(inputs, self._features, self._target.column)
 
     def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
         """Return the values (input,) in the unit of the target."""

@@ -18,6 +18,7 @@ from pydantic import Field, JsonValue
 
 from service.domain.base import Outgoing
 from service.domain.problems import invalid_field
+from service.domain.shapes import Axis, TableShape
 from service.tasks.table_columns import Chosen
 
 Numbers = NDArray[np.float64]
@@ -164,6 +165,19 @@ class Features(Outgoing):
         """The categories that stand behind the numbers, to be looked up."""
         categories = [each for each in self.features if each.kind == "category"]
         return [each for each in categories if not each.one_hot]
+
+    def shape(self, outputs: int) -> TableShape:
+        """Numbers and categories in, so many outputs out."""
+        categories = tuple(each.size for each in self.embedded)
+        return TableShape(numbers=len(self.number_names), categories=categories, outputs=outputs)
+
+    def names(self, outputs: Sequence[str]) -> Mapping[Axis, Sequence[str]]:
+        """The numbers of a row, the values of its categories, and what comes out."""
+        return {
+            "numbers": self.number_names,
+            "categories": [name for each in self.embedded for name in each.value_names],
+            "classes": outputs,
+        }
 
     def encode(self, columns: Mapping[str, Values]) -> NDArray[np.float32]:
         """Return rows (count, numbers + categories)."""

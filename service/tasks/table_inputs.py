@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from pydantic import JsonValue
 
 from service.domain.predictions import Input
 from service.domain.problems import FieldError, Invalid, pointer_to
+from service.tasks.base import Encoded
 from service.tasks.table_columns import nearest
 from service.tasks.table_features import (
     MARGIN,
@@ -34,6 +36,13 @@ class Rows(NamedTuple):
 
 class _Wrong(Exception):  # noqa: N818  it is told, not raised to callers
     """What is wrong with one value."""
+
+
+def encode_rows(inputs: Sequence[Input], features: Features, target: str) -> Encoded:
+    """Make a tensor of rows that a client sent. Raises Invalid naming each wrong one."""
+    rows = read_rows(inputs, features, target)
+    tensor = torch.from_numpy(features.encode(rows.columns))  # pyright: ignore[reportUnknownMemberType]
+    return Encoded(tensor, [1] * len(inputs), [[] for _ in inputs], rows.warnings)
 
 
 def read_rows(inputs: Sequence[Input], features: Features, target: str) -> Rows:

@@ -23,11 +23,11 @@ from service.datasets.tokenizers import Tokenizer
 from service.datasets.words import SPECIAL, UNKNOWN_INDEX, tokenize
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
-from service.domain.predictions import Input, LabelCandidate, Prediction
+from service.domain.predictions import Input, Prediction
 from service.domain.problems import invalid_field
 from service.domain.shapes import Axis, TextClassShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
-from service.tasks.candidates import most_probable
+from service.tasks.classes import cross_entropy, name_classes
 from service.tasks.evaluating import ClassEvidence
 from service.tasks.text_classification_options import (
     TextClassOptions,
@@ -84,12 +84,7 @@ class TextClassification:
     ) -> tuple[Tensor, Tensor | None]:
         """Return the mean cross-entropy, weighted if asked; there is no state to carry."""
         del carry
-        logits = cast("Tensor", model(batch.inputs))
-        if self.rules.weights is None:
-            return functional.cross_entropy(logits, batch.targets), None
-        weights = torch.tensor(self.rules.weights, device=logits.device)
-        losses = functional.cross_entropy(logits, batch.targets, reduction="none")
-        return (losses * weights[batch.targets]).mean(), None
+        return cross_entropy(model(batch.inputs), batch.targets, self.rules.weights), None
 
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
         """Return the mean loss, never weighted, the share of right answers, and F1."""
@@ -148,17 +143,7 @@ class TextClassification:
     ) -> list[Prediction]:
         """Name the most probable classes."""
         del special_tokens  # classes have none
-        return [
-            Prediction(
-                candidates=[
-                    LabelCandidate(label=self.rules.classes[index], probability=probability)
-                    for index, probability in row
-                ],
-                unknown=encoded.unknown[number],
-                warnings=encoded.warnings[number],
-            )
-            for number, row in enumerate(most_probable(logits, top_k=top_k))
-        ]
+        return name_classes(logits, encoded, self.rules.classes, top_k=top_k)
 
     def majority_class(self, counts: NDArray[np.int64], validation: NDArray[np.int64]) -> Baseline:
         """Always guess the class that training has most often."""
