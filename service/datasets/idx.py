@@ -67,10 +67,7 @@ def check(
             detail = f"are {_size(test)}, the images to learn from {_size(train)}; make them equal"
             raise invalid_field("/test_images", detail)
     classes = _classes(spec, labels, test_labels)
-    per_class = np.zeros(len(classes), dtype=np.int64)
-    known = labels.counts[: len(classes)]
-    per_class[: len(known)] = known
-    if "test_images" not in files and per_class.max() < 2:
+    if "test_images" not in files and labels.counts.max() < 2:
         detail = "is a dataset too small: no class has two examples, one to learn from and one to"
         raise invalid_field("/images", f"{detail} validate; send more, or test files")
     return ImageFacts(
@@ -80,7 +77,8 @@ def check(
         classes=classes,
         examples=train.examples,
         test_examples=test.examples,
-        examples_per_class=per_class.tolist(),
+        examples_per_class=_per_class(labels, len(classes)),
+        test_examples_per_class=_per_class(test_labels, len(classes)) if test.examples else [],
     )
 
 
@@ -178,6 +176,11 @@ def _check_labels(
                 first[label] = before + chunk.index(label)
         before += len(chunk)
     return _Labels(counts, first)
+
+
+def _per_class(labels: _Labels, classes: int) -> list[int]:
+    counts = labels.counts[:classes].tolist()
+    return counts + [0] * (classes - len(counts))  # labels are bytes, names may be more
 
 
 def _classes(spec: IdxDatasetSpec, labels: _Labels, test_labels: _Labels) -> list[str]:

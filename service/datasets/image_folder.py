@@ -254,6 +254,7 @@ def _facts(kept: Sequence[Picture], size: Size, findings: Findings) -> ImageFact
         examples=counts.total(),
         test_examples=held_out.total(),
         examples_per_class=[counts[each] for each in classes],
+        test_examples_per_class=[held_out[each] for each in classes] if held_out else [],
     )
 
 

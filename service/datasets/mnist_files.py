@@ -22,7 +22,9 @@ def downloads(known: Mapping[str, tuple[str, int]]) -> list[DownloadFile]:
     ]
 
 
-def facts(classes: list[str], examples_per_class: list[int]) -> ImageFacts:
+def facts(
+    classes: list[str], examples_per_class: list[int], test_examples_per_class: list[int]
+) -> ImageFacts:
     """Describe 60,000 training and 10,000 test images of 28×28 grey pixels."""
     return ImageFacts(
         channels=1,
@@ -32,4 +34,5 @@ def facts(classes: list[str], examples_per_class: list[int]) -> ImageFacts:
         examples=60_000,
         test_examples=10_000,
         examples_per_class=examples_per_class,
+        test_examples_per_class=test_examples_per_class,
     )

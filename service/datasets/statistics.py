@@ -98,11 +98,11 @@ def _of_labelled_texts(data: LabelledTextData) -> dict[str, Any]:
 def _of_pictures(facts: DatasetFacts, known: ImageFacts, source: BlobSource) -> dict[str, Any]:
     some = some_pictures(facts, source, MAX_PICTURES)
     classes: list[ClassCount] = []
-    for label, count in zip(known.classes, known.examples_per_class, strict=True):
-        validation = 0
-        if not known.test_examples:
-            validation = splits.held_out(count, splits.VALIDATION_FRACTION)
-        classes.append(ClassCount(label=label, training=count - validation, validation=validation))
+    tested = known.test_examples_per_class or [0] * len(known.classes)
+    counted = zip(known.classes, known.examples_per_class, tested, strict=True)
+    for label, count, test in counted:
+        held = 0 if known.test_examples else splits.held_out(count, splits.VALIDATION_FRACTION)
+        classes.append(ClassCount(label=label, training=count - held, validation=held + test))
     values = np.arange(256, dtype=np.float64)
     channels: list[ChannelStatistics] = []
     for counts in count_values(some.images):

@@ -276,6 +276,9 @@ class ImageFacts(Outgoing):
     examples: int
     test_examples: int = Field(description="0: a part of the examples is held out instead.")
     examples_per_class: list[int]
+    test_examples_per_class: list[int] = Field(
+        default=[], description="Empty where a part of the examples is held out instead."
+    )
 
 
 AnyFacts = TextFacts | LabelledTextFacts | TableFacts | ImageFacts

@@ -83,6 +83,7 @@ def test_what_is_downloaded_is_known_beforehand(name: str, packed: int) -> None:
     new = registry.announcement(download)
     assert isinstance(new.facts, ImageFacts)
     assert (new.facts.examples, sum(new.facts.examples_per_class)) == (60_000, 60_000)
+    assert (new.facts.test_examples, sum(new.facts.test_examples_per_class)) == (10_000, 10_000)
     assert [file.role for file in new.files] == ["images", "labels", "test_images", "test_labels"]
     assert sum(file.bytes for file in new.files) == packed
     assert all(len(file.sha256) == 64 for file in new.files)

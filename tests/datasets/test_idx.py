@@ -48,6 +48,7 @@ def test_test_files_are_read_beside_the_others() -> None:
     }
     facts = idx.check(opened(**files), an_idx_spec(), GIB)
     assert (facts.test_examples, len(facts.classes), facts.examples_per_class) == (1, 3, [2, 2, 0])
+    assert facts.test_examples_per_class == [0, 0, 1]
 
 
 @pytest.mark.parametrize(

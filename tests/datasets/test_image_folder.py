@@ -84,7 +84,7 @@ def test_a_folder_is_a_class(around: str) -> None:
 @pytest.mark.parametrize("name", ["test", "validation", "Val"])
 def test_a_folder_of_tests_validates(name: str) -> None:
     data = loaded(a_zip(*(f"x/train/{path}" for path in PETS), f"x/{name}/dogs/9.png"))
-    assert (data.facts.examples, data.facts.test_examples) == (3, 1)
+    assert (data.facts.examples, data.facts.test_examples_per_class) == (3, [0, 1])
     assert data.test_labels is not None
     assert data.test_labels.tolist() == [1]
 

@@ -122,6 +122,14 @@ def test_pixels_and_classes_are_measured(pets: Looker) -> None:
     assert [(each.training, each.validation) for each in told.classes] == [(2, 1), (2, 1)]
 
 
+def test_pictures_of_a_test_folder_validate(sqlite_database: Database) -> None:
+    spec = ImageFolderDatasetSpec(name="p", type="image_folder", height=4, width=4, channels=1)
+    entries = {f"train/{path}": content for path, content in PETS.items()}
+    entries["test/dogs/9.png"] = a_picture(9)
+    told = Looker(sqlite_database, spec, file=packed(entries)).measured().classes or []
+    assert [(each.training, each.validation) for each in told] == [(3, 0), (3, 1)]
+
+
 def test_the_sheet_shows_the_pictures_of_the_rows(pets: Looker) -> None:
     drawn = Image.open(BytesIO(preview.sheet(pets.facts, pets.source, 4)))
     assert drawn.format == "PNG"

@@ -13,7 +13,9 @@ BUILT_IN = Download(
         source="Fashion-MNIST, H. Xiao, K. Rasul, R. Vollgraf, Zalando Research, 2017",
         licence="MIT",
     ),
-    facts=mnist_files.facts(CLASSES, examples_per_class=[6000] * 10),
+    facts=mnist_files.facts(
+        CLASSES, examples_per_class=[6000] * 10, test_examples_per_class=[1000] * 10
+    ),
     mirrors=["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"],
     files=mnist_files.downloads(
         {

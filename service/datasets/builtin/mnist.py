@@ -15,7 +15,9 @@ BUILT_IN = Download(
         licence="CC BY-SA 3.0",
     ),
     facts=mnist_files.facts(
-        CLASSES, examples_per_class=[5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+        CLASSES,
+        examples_per_class=[5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
+        test_examples_per_class=[980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
     ),
     mirrors=[
         "https://ossci-datasets.s3.amazonaws.com/mnist/",
