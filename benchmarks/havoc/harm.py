@@ -4,12 +4,15 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from math import exp, log
 from random import Random
 
 from benchmarks.havoc.fleet import WORKERS, Fleet, signal_to
 from benchmarks.postgresql import StoppablePostgresql
 
-PAUSES = (0.5, 3.0)
+PAUSES = (0.3, 8.0)
+"""Seconds between two harms, even in their logarithm: one hits what still starts again after the
+last, another what has trained for a while."""
 DOWN_FOR = (0.2, 3.0)
 
 
@@ -57,7 +60,7 @@ class Harm:
                 done = harm()
                 if done is not None:
                     self.done[done] += 1
-                next_harm = time.monotonic() + self._random.uniform(*PAUSES)
+                next_harm = time.monotonic() + exp(self._random.uniform(*map(log, PAUSES)))
             time.sleep(0.05)
 
     def end(self) -> None:
