@@ -101,8 +101,11 @@ def words(rounds: int) -> None:
     generator = random.Random(0)  # noqa: S311
     known = ["".join(generator.choices("abcdefghij", k=6)) for _ in range(20_000)]
     lines = [" ".join(generator.choices(known, k=20)) for _ in range(WORDS // 20)]
-    loops = [_seconds(lambda: _loop(lines)) for _ in range(rounds)]
-    ours = [_seconds(lambda: Corpus.of(lines)) for _ in range(rounds)]
+    loops: list[float] = []
+    ours: list[float] = []
+    for _ in range(rounds):
+        loops.append(_seconds(lambda: _loop(lines)))
+        ours.append(_seconds(lambda: Corpus.of(lines)))
     print(f"| {WORDS:,} words as numbers | s, median | ratio |\n| --- | ---: | ---: |")
     print(f"| a plain loop | {median(loops):.1f} | 1.00 |")
     print(f"| ours | {median(ours):.1f} | {median(loops) / median(ours):.2f} × as fast |")

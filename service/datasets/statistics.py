@@ -79,7 +79,7 @@ def _of_labelled_texts(data: LabelledTextData) -> dict[str, Any]:
         places = places[::2]
     tokens = [tokenize(data.texts[place]) for place in places]
     lengths = np.array([len(each) for each in tokens], dtype=np.int64)
-    corpus = Corpus.of(data.texts[place] for place in places)
+    corpus = Corpus.of([data.texts[place] for place in places])
     held_out = data.held_out
     if held_out is None:
         keys = [text.encode() for text in data.texts]

@@ -8,8 +8,9 @@ In memory are one piece, the vocabulary, and twelve bytes a line.
 import hashlib
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
+from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from service.datasets import encodings, splits
 from service.datasets.base import TextData
 from service.datasets.findings import Findings
 from service.datasets.splits import VALIDATION_FRACTION
-from service.datasets.words import DEFAULT_MAX_VOCABULARY, tokenize, vocabulary_size
+from service.datasets.words import DEFAULT_MAX_VOCABULARY, WordNumbers, tokenize, vocabulary_size
 from service.domain.datasets import Encoding, SequenceUnit, TextDatasetSpec, TextFacts
 from service.domain.problems import FieldError, Invalid, TooLarge
 
@@ -110,7 +111,7 @@ class _Counter:
     """Counts words, and remembers of each line that holds one its length and a hash."""
 
     def __init__(self, sequences: SequenceUnit) -> None:
-        self.numbers: dict[str, int] = {}
+        self._words = WordNumbers()
         self.lines = 0
         self.sequences = sequences
         self._counts = np.zeros(0, dtype=np.int64)
@@ -119,22 +120,27 @@ class _Counter:
         self._places: list[int] = []
         """What a stream predicts in each piece: its words and the ends of its lines."""
 
-    def add(self, lines: Iterable[str]) -> None:
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """Number every word."""
+        return self._words.numbers
+
+    def add(self, lines: Sequence[str]) -> None:
         """Count the words of a piece."""
-        ids = array("i")
-        number = self.numbers
-        before = self.lines
-        for line in lines:
-            tokens = tokenize(line)
-            if not tokens:
-                continue
-            self.lines += 1
-            ids.extend([number.setdefault(token, len(number)) for token in tokens])
-            if self.sequences == "lines":
-                self._hashes.append(_hash(tokens))
-                self._lengths.append(len(tokens))
-        self._counts = _counted(ids, len(number), before=self._counts)
-        self._places.append(len(ids) + self.lines - before)
+        ids, lengths = self._words.of(lines)
+        lengths = lengths[lengths > 0]
+        self.lines += len(lengths)
+        counts = self._counted(ids)
+        counts[: len(self._counts)] += self._counts
+        self._counts = counts
+        self._places.append(len(ids) + len(lengths))
+        if self.sequences == "lines":
+            words = [*self.numbers]
+            numbers: list[int] = ids.tolist()
+            tokens = [words[number] for number in numbers]
+            ends: list[int] = np.cumsum(lengths).tolist()
+            self._lengths.extend(lengths.tolist())
+            self._hashes.extend(_hash(tokens[first:last]) for first, last in pairwise([0, *ends]))
 
     @property
     def words(self) -> int:
@@ -165,7 +171,7 @@ class _Counter:
         for line, held in zip(with_words, validates, strict=True):
             if held:
                 held_out.extend([self.numbers[token] for token in tokenize(line)])
-        return _Training(self._counts - _counted(held_out, len(self.numbers)), examples)
+        return _Training(self._counts - self._counted(held_out), examples)
 
     def _first_part(self, pieces: Iterator[list[str]]) -> _Training:
         """Leave out the last part of running text; the pieces before it are not cut again."""
@@ -183,23 +189,17 @@ class _Counter:
                     left = tokens[max(0, trained - at) :]
                     held_out.extend([self.numbers[token] for token in left])
                     at += len(tokens) + 1
-        return _Training(self._counts - _counted(held_out, len(self.numbers)), trained)
+        return _Training(self._counts - self._counted(held_out), trained)
+
+    def _counted(self, ids: "array[int] | NDArray[np.int32]") -> NDArray[np.int64]:
+        """Count every word that is known by now among `ids`."""
+        return np.bincount(np.frombuffer(ids, dtype=np.int32), minlength=len(self.numbers))
 
 
 def _distinct(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return the different hashes, sorted; numpy's own `unique` takes many times as long."""
     ordered = np.sort(hashes)
     return ordered[np.diff(ordered, prepend=ordered[:1] + np.uint64(1)) != 0]
-
-
-def _counted(
-    ids: "array[int]", words: int, *, before: NDArray[np.int64] | None = None
-) -> NDArray[np.int64]:
-    """Count every word among `ids`, and add what was counted before."""
-    counts = np.bincount(np.frombuffer(ids, dtype=np.int32), minlength=words)
-    if before is not None:
-        counts[: len(before)] += before
-    return counts
 
 
 def _hash(tokens: list[str]) -> int:

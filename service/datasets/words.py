@@ -7,10 +7,10 @@ literal `<unk>` is the unknown word.
 
 import re
 import unicodedata
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import chain, pairwise
 from typing import Self
 
 import numpy as np
@@ -26,6 +26,12 @@ SPECIAL = (UNKNOWN, END)
 
 DEFAULT_MAX_VOCABULARY = 50_000
 
+_LONG = 1 << 20
+"""So many characters are quicker by `numbering`; for fewer it is not worth bringing polars."""
+
+_BLOCK = 1 << 24  # characters that are numbered at once
+_PIECES_KEPT = 1 << 16
+
 _WORD = re.compile(r"<unk>|\w+(?:['’-]\w+)*|\S")
 
 
@@ -36,6 +42,39 @@ def tokenize(text: str, *, lowercase: bool = True) -> list[str]:
         # Lower case can leave NFC ("ẖ" from a capital with a mark), so it is normalised again.
         text = unicodedata.normalize("NFC", text.lower())
     return _WORD.findall(text)
+
+
+class WordNumbers:
+    """Numbers words in the order of their first appearance."""
+
+    def __init__(self, *, lowercase: bool = True) -> None:
+        self.numbers: dict[str, int] = {}
+        self._lowercase = lowercase
+        self._cut = lru_cache(maxsize=_PIECES_KEPT)(self._numbers_of)
+
+    def of(self, lines: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return the numbers of all lines' words, one line after the other, and their lengths."""
+        if sum(map(len, lines)) >= _LONG:
+            # It brings polars, which starts threads: never in a process that jobs are forked from.
+            from service.datasets.numbering import numbered  # noqa: PLC0415
+
+            return numbered(lines, self._cut)
+        cut = [self._numbers_of(line) for line in lines]
+        lengths = np.fromiter(map(len, cut), dtype=np.int32)
+        return np.fromiter(chain.from_iterable(cut), dtype=np.int32), lengths
+
+    def _numbers_of(self, text: str) -> list[int]:
+        numbers = self.numbers
+        tokens = tokenize(text, lowercase=self._lowercase)
+        return [numbers.setdefault(token, len(numbers)) for token in tokens]
+
+
+def _blocks(lines: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Cut after every line in which a further `_BLOCK` characters are full."""
+    full = np.cumsum(np.fromiter(map(len, lines), dtype=np.int64)) // _BLOCK
+    ends = np.flatnonzero(np.diff(full)) + 1
+    for first, last in pairwise([0, *ends.tolist(), len(lines)]):
+        yield lines[first:last]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,21 +90,13 @@ class Corpus:
     starts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, lines: Iterable[str], *, lowercase: bool = True) -> Self:
+    def of(cls, lines: Sequence[str], *, lowercase: bool = True) -> Self:
         """Number the words of all lines."""
-        numbers: dict[str, int] = {}
-        ids = array("i")
-        starts = array("q", [0])
-        for line in lines:
-            tokens = tokenize(line, lowercase=lowercase)
-            if tokens:
-                ids.extend([numbers.setdefault(token, len(numbers)) for token in tokens])
-                starts.append(len(ids))
-        return cls(
-            words=list(numbers),
-            ids=np.array(ids, dtype=np.int32),
-            starts=np.array(starts, dtype=np.int64),
-        )
+        words = WordNumbers(lowercase=lowercase)
+        parts = [words.of(block) for block in _blocks(lines)]
+        ids = np.concatenate([np.zeros(0, dtype=np.int32), *(ids for ids, _ in parts)])
+        ends = np.cumsum(np.concatenate([[0], *(lengths[lengths > 0] for _, lengths in parts)]))
+        return cls(words=list(words.numbers), ids=ids, starts=ends.astype(np.int64))
 
     @property
     def lines(self) -> int:
