@@ -81,6 +81,7 @@ class _Collector:
         self._numbers = known
         self._findings = findings
         self._file = file
+        self._spelled_out = False
         self._frames: list[pl.DataFrame] = []
         self._lines: list[Lines] = []
         self._wrong = dict.fromkeys(names, 0)
@@ -95,7 +96,10 @@ class _Collector:
                 if name not in self._numbers:
                     self._numbers[name] = self._judge(texts[name])
         schema = {name: pl.Float64 if self._numbers[name] else pl.String for name in self._names}
-        frame = part.typed(schema, self._missing)
+        frame = None if self._spelled_out else part.typed(schema, ())
+        if frame is None:  # perhaps for how a missing number is written; to look for it takes time
+            frame = part.typed(schema, self._missing)
+            self._spelled_out = frame is not None
         if frame is None:
             texts = part.texts() if texts is None else texts
             frame, good = self._convert(texts, part.lines)

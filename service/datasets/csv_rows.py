@@ -163,9 +163,9 @@ class _Reader:
         return Part(_kept(text, starts, cut.ends, good), (), numbers, self._layout), used
 
     def _lines(self, text: bytes, line: int, starts: NDArray[np.int64]) -> Lines:
-        newlines = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE)
-        if len(newlines) == len(starts):
+        if text.count(b"\n") == len(starts):
             return range(line, line + len(starts))
+        newlines = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE)
         return line + np.searchsorted(newlines, starts)
 
     def _read_cells(self, raw: bytes, line: int, *, last: bool) -> tuple[Part | None, int]:
