@@ -65,7 +65,7 @@ _FORM_SCHEMA = {
             "validation_file": {
                 "type": "string",
                 "format": "binary",
-                "description": "Rows that validate: labelled texts and tables.",
+                "description": "What validates, of a text and of rows; else a part is held out.",
             },
             "images": {"type": "string", "format": "binary", "description": "IDX, plain or gzip."},
             "labels": {"type": "string", "format": "binary"},

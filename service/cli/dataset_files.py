@@ -50,7 +50,7 @@ def _type_of(files: Sequence[Path]) -> str | None:
         return "labelled_text" if _is_spoken(files[0]) else "table"
     if all("ubyte" in file.name or ".idx" in file.name or "-idx" in file.name for file in files):
         return "idx"
-    return "text" if len(files) == 1 else None
+    return "text" if len(files) <= 2 else None  # one may validate
 
 
 def _role(file: Path, kind: str, *, alone: bool) -> str:

@@ -206,8 +206,8 @@ def add_dataset(
 ) -> Call[Dataset]:
     """Upload a dataset; the same bytes under the same name give the one that is there.
 
-    A text has one file, `file`; labelled texts and tables too, and may have `validation_file`; a
-    folder of images is a zip, `file`; IDX has `images`, `labels` and may have `test_images`,
+    Texts, labelled texts and tables have a `file` and may have a `validation_file`; a folder of
+    images is a zip, `file`; IDX has `images`, `labels` and may have `test_images`,
     `test_labels`. Paths are streamed from the disk.
     """
     parts: Parts = {"spec": json_bytes(what_was_said(spec)).decode(), **files}

@@ -21,10 +21,14 @@ from service.domain.datasets import (
 
 @dataclass(frozen=True, kw_only=True)
 class TextData:
-    """A text as its non-empty lines, in NFC."""
+    """A text as its non-empty lines, in NFC.
+
+    `test_lines` are those that validate, None where a part of the others does.
+    """
 
     facts: TextFacts
     lines: list[str]
+    test_lines: list[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

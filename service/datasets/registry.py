@@ -93,7 +93,7 @@ def load(facts: DatasetFacts, source: BlobSource) -> Data:
     files = {file.role: source.read(file.sha256) for file in facts.files}
     match facts.facts:
         case TextFacts() as known:
-            return text.load(files["file"], known)
+            return text.load(files, known)
         case LabelledTextFacts() | TableFacts() as known:
             return _load_rows(files, known)
         case ImageFacts(type="image_folder") as known:

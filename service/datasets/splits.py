@@ -42,9 +42,12 @@ def training_words(corpus: Corpus, sequences: SequenceUnit, fraction: float) -> 
     lengths = np.diff(corpus.starts)
     if sequences == "lines":
         return np.repeat(~validation_lines(corpus, fraction), lengths)
-    # A stream predicts every word and, at the end of its line, <eos>: one place more per line.
-    places = np.arange(len(corpus.ids)) + np.repeat(np.arange(corpus.lines), lengths)
-    return places < training_places(corpus, fraction)
+    return places(corpus) < training_places(corpus, fraction)
+
+
+def places(corpus: Corpus) -> NDArray[np.int64]:
+    """Number what a stream predicts: every word and, at the end of its line, `<eos>`."""
+    return np.arange(len(corpus.ids)) + np.repeat(np.arange(corpus.lines), np.diff(corpus.starts))
 
 
 def training_places(corpus: Corpus, fraction: float) -> int:

@@ -24,6 +24,7 @@ from service.datasets.words import DEFAULT_MAX_VOCABULARY, WordNumbers, tokenize
 from service.domain.datasets import Encoding, SequenceUnit, TextDatasetSpec, TextFacts
 from service.domain.problems import FieldError, Invalid, TooLarge
 
+VALIDATION = "validation_file"
 MIN_STREAM_WORDS = 10
 MIN_COUNTS = 20
 """The facts tell the vocabulary's size for a minimum count of 1 up to this."""
@@ -34,20 +35,32 @@ SEQUENCE_LENGTHS: dict[SequenceUnit, int] = {"lines": 64, "stream": 32}
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
-def check(content: BinaryIO, spec: TextDatasetSpec, findings: Findings | None = None) -> TextFacts:
-    """Return the facts of a text. Raises Invalid for what cannot be read or is too small."""
+def check(
+    content: BinaryIO,
+    spec: TextDatasetSpec,
+    findings: Findings | None = None,
+    validation: BinaryIO | None = None,
+) -> TextFacts:
+    """Return the facts of a text. Raises Invalid for what cannot be read or is too small.
+
+    `validation` is written in the encoding of the text.
+    """
     findings = Findings(skip=spec.on_error == "skip") if findings is None else findings
     encoding = spec.encoding or encodings.detect(content)
     beginning = content.tell()
     counter = _Counter(spec.sequences)
     for lines in _lines(content, encoding, findings):
         counter.add(lines)
+    test_lines = 0 if validation is None else _test_lines(validation, encoding, findings)
     findings.refuse("text")
-    _refuse_small(counter, findings)
+    _refuse_small(counter, findings, holds_out=validation is None)
     findings.refuse("text")
     words, total = [*counter.numbers], counter.words
     content.seek(beginning)
-    training = counter.training(_lines(content, encoding, Findings(skip=True)))
+    if validation is None:
+        training = counter.training(_lines(content, encoding, Findings(skip=True)))
+    else:
+        training = counter.all()
     return TextFacts(
         sequences=spec.sequences,
         lines=counter.lines,
@@ -59,6 +72,7 @@ def check(content: BinaryIO, spec: TextDatasetSpec, findings: Findings | None = 
         ],
         training_examples=training.examples,
         encoding=encoding,
+        test_lines=test_lines,
     )
 
 
@@ -68,11 +82,11 @@ def check_files(
     max_decoded_bytes: int,
     findings: Findings,
 ) -> TextFacts:
-    """Return the facts of a text and its one file. Raises Invalid, TooLarge."""
+    """Return the facts of a text and its files. Raises Invalid, TooLarge."""
     errors = [
-        FieldError(pointer=f"/{role}", detail="is no part of a text: use file")
+        FieldError(pointer=f"/{role}", detail="is no part of a text: use file or validation_file")
         for role in files
-        if role != "file"
+        if role not in {"file", VALIDATION}
     ]
     if "file" not in files:
         errors.append(FieldError(pointer="/file", detail="is missing; add the text as this file"))
@@ -80,23 +94,42 @@ def check_files(
         raise Invalid(
             f"The files do not fit: {errors[0].pointer} {errors[0].detail}.", errors=errors
         )
-    content = files["file"]
-    beginning = content.tell()
-    if content.seek(0, 2) - beginning > max_decoded_bytes:
+    size = 0
+    for content in files.values():
+        beginning = content.tell()
+        size += content.seek(0, 2) - beginning
+        content.seek(beginning)
+    if size > max_decoded_bytes:
         raise TooLarge(f"The text has more than {max_decoded_bytes:,} bytes; send less.")
-    content.seek(beginning)
-    return check(content, spec, findings)
+    return check(files["file"], spec, findings, files.get(VALIDATION))
 
 
-def load(content: bytes, facts: TextFacts) -> TextData:
+def load(files: Mapping[str, bytes], facts: TextFacts) -> TextData:
     """Read a stored text that was checked before."""
-    pieces = _lines(BytesIO(content), facts.encoding, Findings(skip=True))
-    return TextData(facts=facts, lines=[line for lines in pieces for line in lines if line.strip()])
+    read = {role: _with_words(content, facts.encoding) for role, content in files.items()}
+    return TextData(facts=facts, lines=read["file"], test_lines=read.get(VALIDATION))
 
 
-def _lines(content: BinaryIO, encoding: Encoding, findings: Findings) -> Iterator[list[str]]:
+def _with_words(content: bytes, encoding: Encoding) -> list[str]:
+    pieces = _lines(BytesIO(content), encoding, Findings(skip=True))
+    return [line for lines in pieces for line in lines if line.strip()]
+
+
+def _test_lines(content: BinaryIO, encoding: Encoding, findings: Findings) -> int:
+    """Count the lines that validate."""
+    pieces = _lines(content, encoding, findings, file=VALIDATION)
+    count = sum(bool(line.strip()) for lines in pieces for line in lines)
+    if not count:
+        detail = "is empty: it holds no word; send text to validate with, or leave it out"
+        findings.error(f"/{VALIDATION}", "empty", detail)
+    return count
+
+
+def _lines(
+    content: BinaryIO, encoding: Encoding, findings: Findings, *, file: str = "file"
+) -> Iterator[list[str]]:
     """Read the lines of a text, piece by piece; bad ones are empty."""
-    for piece in encodings.pieces(content, encoding, findings):
+    for piece in encodings.pieces(content, encoding, findings, file=file):
         yield _LINE_BREAK.split(piece.text.decode())
 
 
@@ -151,6 +184,13 @@ class _Counter:
     def distinct_lines(self) -> int:
         """Count the different lines."""
         return len(_distinct(np.frombuffer(self._hashes, dtype=np.uint64)))
+
+    def all(self) -> _Training:
+        """Count everything."""
+        if self.sequences == "stream":
+            return _Training(self._counts, sum(self._places))
+        lengths = np.frombuffer(self._lengths, dtype=np.int32).astype(np.int64)
+        return _Training(self._counts, splits.pieces(lengths, SEQUENCE_LENGTHS["lines"]))
 
     def training(self, pieces: Iterator[list[str]]) -> _Training:
         """Count what does not validate, given the same pieces again."""
@@ -207,7 +247,7 @@ def _hash(tokens: list[str]) -> int:
     return int.from_bytes(hashlib.sha256(" ".join(tokens).encode()).digest()[:8])
 
 
-def _refuse_small(counter: _Counter, findings: Findings) -> None:
+def _refuse_small(counter: _Counter, findings: Findings, *, holds_out: bool) -> None:
     if counter.lines == 0:
         detail = "is empty: it holds no word; send text to learn from"
         findings.error("/file", "empty", detail)
@@ -216,7 +256,7 @@ def _refuse_small(counter: _Counter, findings: Findings) -> None:
             least = f"at least {MIN_STREAM_WORDS} words"
             detail = f"is a dataset too small: send {least} of running text"
             findings.error("/file", "too_small", detail)
-    elif counter.distinct_lines < 2:
+    elif holds_out and counter.distinct_lines < 2:
         detail = "is a dataset too small: send at least two different lines that hold a word"
         detail += ", one to learn from and one to validate"
         findings.error("/file", "too_small", detail)

@@ -219,7 +219,7 @@ class TextFacts(Outgoing):
 
     type: Literal["text"] = "text"
     sequences: SequenceUnit
-    lines: int = Field(description="Lines that hold a word.")
+    lines: int = Field(description="Lines of `file` that hold a word.")
     words: int
     distinct_words: int
     vocabulary_sizes: list[int] = Field(
@@ -231,6 +231,10 @@ class TextFacts(Outgoing):
         "(long lines are cut), of a `stream` the words to predict.",
     )
     encoding: Encoding = "utf-8"
+    test_lines: int = Field(
+        default=0,
+        description="Lines of `validation_file`, beyond those above; 0: a part is held out.",
+    )
 
 
 class LabelledTextFacts(Outgoing):

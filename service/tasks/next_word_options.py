@@ -37,7 +37,8 @@ class NextWordOptions(TaskOptions):
         default=splits.VALIDATION_FRACTION,
         gt=0,
         lt=1,
-        description="Part held out: of lines by a hash of the line, of a stream its end.",
+        description="Part held out: of lines by a hash of the line, of a stream its end. A text "
+        "that brings a `validation_file` validates with that.",
     )
     sequences: SequenceUnit | None = Field(
         default=None, description="Lines or a stream; null: as the dataset says."
@@ -61,14 +62,13 @@ def shape(facts: TextFacts, options: NextWordOptions) -> TextShape:
         return TextShape(vocabulary_size=size)
     if facts.words < options.min_count:
         raise no_word_left()
-    default_split = (
-        options.lowercase
-        and options.sequences in {None, facts.sequences}
+    same_split = facts.test_lines > 0 or (
+        options.sequences in {None, facts.sequences}
         and options.validation_fraction == splits.VALIDATION_FRACTION
     )
     # In the case as written one word can have many spellings, so only the words bound them.
     bound = facts.distinct_words if options.lowercase else facts.words // options.min_count
-    if default_split:
+    if options.lowercase and same_split:
         sizes = facts.vocabulary_sizes
         known = sizes[min(options.min_count, len(sizes)) - 1]
         if known <= len(SPECIAL):
@@ -83,17 +83,20 @@ def steps_per_epoch(facts: TextFacts, options: NextWordOptions, batch_size: int)
     sequences = options.sequences or facts.sequences
     length = options.sequence_length or SEQUENCE_LENGTHS[sequences]
     examples = facts.training_examples
-    default_split = options.validation_fraction == splits.VALIDATION_FRACTION
-    fits = sequences == facts.sequences and default_split and options.tokenizer == "word"
+    usual = facts.test_lines > 0 or options.validation_fraction == splits.VALIDATION_FRACTION
+    fits = sequences == facts.sequences and usual and options.tokenizer == "word"
+    trained = 1.0 if facts.test_lines else 1 - options.validation_fraction
     tokens = TOKENS_PER_WORD[options.tokenizer]
     if sequences == "lines":
         if examples is None or not fits or length != SEQUENCE_LENGTHS["lines"]:
             pieces = ceil((1 + tokens * facts.words / facts.lines) / length)
-            examples = max(1, round(facts.lines * pieces * (1 - options.validation_fraction)))
+            examples = max(1, round(facts.lines * pieces * trained))
         return ceil(examples / batch_size)
     if examples is None or not fits:
         places = round(tokens * facts.words) + facts.lines
-        examples = places - splits.held_out(places, options.validation_fraction)
+        examples = places
+        if not facts.test_lines:
+            examples -= splits.held_out(places, options.validation_fraction)
     return ceil(ceil(examples / batch_size) / length)
 
 

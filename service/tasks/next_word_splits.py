@@ -43,8 +43,14 @@ def split(data: TextData, options: NextWordOptions) -> Split:
 def _words(data: TextData, options: NextWordOptions) -> Split:
     """Number the words once, and make a vocabulary of numbers: quick, also for long texts."""
     sequences = options.sequences or data.facts.sequences
-    corpus = Corpus.of(data.lines, lowercase=options.lowercase)
-    for_training = splits.training_words(corpus, sequences, options.validation_fraction)
+    corpus = Corpus.of([*data.lines, *(data.test_lines or ())], lowercase=options.lowercase)
+    lengths = np.diff(corpus.starts)
+    held_out = _held_out_lines(corpus, data, options) if sequences == "lines" else None
+    cut = _training_places(corpus, data, options)
+    if held_out is not None:
+        for_training = np.repeat(~held_out, lengths)
+    else:
+        for_training = splits.places(corpus) < cut
     if for_training.all() or not for_training.any():
         raise _nothing_left()
     counts = corpus.counts(corpus.ids[for_training])
@@ -56,26 +62,45 @@ def _words(data: TextData, options: NextWordOptions) -> Split:
     tokenizer = WordTokenizer(vocabulary, lowercase=options.lowercase)
     places = vocabulary.translate(corpus.words)[corpus.ids]
     targets = np.insert(places, corpus.starts[1:], END_INDEX)
-    if sequences == "lines":
-        held_out = splits.validation_lines(corpus, options.validation_fraction)
-        return _by_line(tokenizer, targets, np.diff(corpus.starts) + 1, held_out, options)
-    cut = splits.training_places(corpus, options.validation_fraction)
+    if held_out is not None:
+        return _by_line(tokenizer, targets, lengths + 1, held_out, options)
     return _by_place(tokenizer, targets, cut, options)
 
 
+def _held_out_lines(corpus: Corpus, data: TextData, options: NextWordOptions) -> NDArray[np.bool_]:
+    """Mark the lines that validate."""
+    if data.test_lines is not None:
+        return np.arange(corpus.lines) >= len(data.lines)
+    return splits.validation_lines(corpus, options.validation_fraction)
+
+
+def _training_places(corpus: Corpus, data: TextData, options: NextWordOptions) -> int:
+    """Count what running text predicts in the part that trains: words and ends of lines."""
+    if data.test_lines is not None:
+        return int(corpus.starts[len(data.lines)]) + len(data.lines)
+    return splits.training_places(corpus, options.validation_fraction)
+
+
 def _lines_of_pieces(data: TextData, options: NextWordOptions) -> Split:
-    corpus = Corpus.of(data.lines, lowercase=options.lowercase)
-    held_out = splits.validation_lines(corpus, options.validation_fraction)
+    lines = [*data.lines, *(data.test_lines or ())]
+    corpus = Corpus.of(lines, lowercase=options.lowercase)
+    held_out = _held_out_lines(corpus, data, options)
     if held_out.all() or not held_out.any():
         raise _nothing_left()
-    training = [line for line, held in zip(data.lines, held_out, strict=True) if not held]
+    training = [line for line, held in zip(lines, held_out, strict=True) if not held]
     tokenizer = _learn(training, options)
-    targets, lengths = _encode(tokenizer, data.lines)
+    targets, lengths = _encode(tokenizer, lines)
     return _by_line(tokenizer, targets, lengths, held_out, options)
 
 
 def _stream_of_pieces(data: TextData, options: NextWordOptions) -> Split:
     """Cut the text at a character; the line that it stands in is cut in two."""
+    if data.test_lines is not None:
+        tokenizer = _learn(data.lines, options)
+        training, _ = _encode(tokenizer, data.lines)
+        validation, _ = _encode(tokenizer, data.test_lines)
+        both = np.concatenate([training, validation])
+        return _by_place(tokenizer, both, len(training), options)
     ends = np.cumsum([len(line) + 1 for line in data.lines])  # each line with its end
     count = int(ends[-1])
     cut = count - splits.held_out(count, options.validation_fraction)

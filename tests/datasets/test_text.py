@@ -25,12 +25,12 @@ def test_facts_count_lines_and_words() -> None:
 def test_a_byte_order_mark_is_no_word() -> None:
     facts = check("\ufeffa b\nc d".encode())
     assert facts.words == 4
-    assert text.load("\ufeffa b\nc d".encode(), facts).lines == ["a b", "c d"]
+    assert text.load({"file": "\ufeffa b\nc d".encode()}, facts).lines == ["a b", "c d"]
 
 
 def test_what_is_loaded_is_in_nfc_and_without_empty_lines() -> None:
     content = unicodedata.normalize("NFD", "한국\n\n  \nb").encode()
-    assert text.load(content, check(content)).lines == ["한국", "b"]
+    assert text.load({"file": content}, check(content)).lines == ["한국", "b"]
 
 
 def test_every_line_that_is_not_utf8_is_named() -> None:
@@ -79,5 +79,5 @@ def test_any_bytes_end_in_facts_or_a_problem(content: bytes, sequences: str) -> 
         named = {error.pointer for error in invalid.errors}
     else:
         named = {"/file"}
-        assert len(text.load(content, facts).lines) >= facts.lines
+        assert len(text.load({"file": content}, facts).lines) >= facts.lines
     assert named == {"/file"}

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from service.client import Client, InvalidError, NotFoundError
+from service.domain.datasets import TextFacts
 from tests.integration.cases.rows import LABELLED, OPINIONS, TABLE
 
 WORDS = [*enumerate(["goes", "went", "is", "was", "will be", "seems", "ends", "began"])]
@@ -41,6 +42,22 @@ def test_skipped_lines_are_told_with_the_dataset(client: Client) -> None:
     found = client.get_dataset("skipped")
     assert ("lines_skipped", 22) in {(each.code, each.line) for each in found.findings}
     assert found.options["on_error"] == "skip"
+
+
+def test_a_text_may_bring_the_file_that_validates(client: Client) -> None:
+    spec = {"name": "weather", "type": "text"}
+    files = {"file": b"the sun is warm", "validation_file": "비가 온다\nthe sun\n".encode()}
+    told = client.add_dataset(spec, files)
+    assert isinstance(told.facts, TextFacts)
+    assert (told.facts.lines, told.facts.test_lines) == (1, 2)
+    body = {"dataset": "weather", "architecture": "mlp", "training": {"max_steps": 1}}
+    with pytest.raises(InvalidError):
+        client.create_job(body)
+    job = client.wait_for_job(client.create_job({**body, "architecture": "rnn"}).id, deadline=60)
+    assert job.status == "succeeded"
+    vocabulary = client.measure_dataset("weather").vocabulary
+    assert vocabulary is not None
+    assert vocabulary.unknown_in_validation == 0.5
 
 
 def test_rows_in_json_are_the_file_that_they_would_have_been(http: httpx.Client) -> None:

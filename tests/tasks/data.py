@@ -1,23 +1,29 @@
 """Small data, checked and loaded as an upload would be, and models whose answers are known."""
 
-from io import BytesIO
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from service.datasets import idx, text
+from service.datasets import idx, registry, text
 from service.datasets.base import ImageData, TextData
-from service.domain.datasets import SequenceUnit
+from service.domain.datasets import SequenceUnit, TextFacts
 from tests.datasets.files import a_text_spec, an_idx_spec, opened
 
 FOODS = [f"i like eating food{number} {'very ' * (number % 4)}much" for number in range(40)]
 
 
-def a_text(lines: list[str] | None = None, sequences: SequenceUnit = "lines") -> TextData:
-    content = "\n".join(FOODS if lines is None else lines).encode()
-    facts = text.check(BytesIO(content), a_text_spec(sequences=sequences))
-    return text.load(content, facts)
+def a_text(
+    lines: list[str] | None = None,
+    sequences: SequenceUnit = "lines",
+    *,
+    test_lines: list[str] | None = None,
+) -> TextData:
+    files = {"file": "\n".join(FOODS if lines is None else lines).encode()}
+    if test_lines is not None:
+        files["validation_file"] = "\n".join(test_lines).encode()
+    facts = registry.check(a_text_spec(sequences=sequences), opened(**files)).facts
+    assert isinstance(facts, TextFacts)
+    return text.load(files, facts)
 
 
 def some_images(count: int = 40, shape: tuple[int, ...] = (4, 3), test_count: int = 0) -> ImageData:

@@ -67,7 +67,7 @@ def test_the_facts_of_a_built_in_tell_its_vocabulary_exactly(name: str, min_coun
     facts = registry.check(built_in.spec, opened(**files)).facts
     assert isinstance(facts, TextFacts)
     options = NextWordOptions(min_count=min_count)
-    prepared = next_word.prepare(text.load(files["file"], facts), options)
+    prepared = next_word.prepare(text.load(files, facts), options)
     assert prepared.task.shape == next_word.shape(facts, options)
     assert prepared.task.shape == TextShape(vocabulary_size=facts.vocabulary_sizes[min_count - 1])
     assert prepared.train.steps_per_epoch(32) == next_word.steps_per_epoch(facts, options, 32)
@@ -134,6 +134,41 @@ def test_train_and_validation_together_hold_every_word_once(
     ]
     assert min(weights) > 0
     assert sum(weights) == data.facts.words + data.facts.lines
+
+
+@given(
+    WORD_LINES,
+    WORD_LINES,
+    st.sampled_from(["lines", "stream"]),
+    st.builds(
+        NextWordOptions,
+        tokenizer=st.sampled_from(["word", "char"]),
+        sequences=st.sampled_from([None, "lines", "stream"]),
+        validation_fraction=st.sampled_from([0.1, 0.5]),
+    ),
+)
+def test_a_file_that_validates_is_all_of_what_validates_and_nothing_of_it_is_learned(
+    lines: list[str], test_lines: list[str], sequences: SequenceUnit, options: NextWordOptions
+) -> None:
+    lines = [*lines, "ten more words that make this line long enough indeed"]
+    data = a_text(lines, sequences, test_lines=test_lines)
+    prepared = next_word.prepare(data, options)
+    known = cast("NextWord", prepared.task).tokenizer
+    for part, of_file in ((prepared.train, lines), (prepared.validation, test_lines)):
+        weight = sum(batch.weight for batch in part.in_order(4))
+        assert weight == sum(len(known.split(line)) + 1 for line in of_file)
+    learned = {token for line in lines for token in known.split(line)} | {"<unk>", "<eos>"}
+    assert set(known.vocabulary.tokens) == learned
+    assert known.name != "word" or prepared.task.shape == next_word.shape(data.facts, options)
+
+
+def test_the_plan_of_a_text_with_a_file_that_validates_counts_its_steps() -> None:
+    for sequences in ("lines", "stream"):
+        data = a_text(sequences=sequences, test_lines=["i like rice"])
+        options = NextWordOptions(validation_fraction=0.5)
+        steps = next_word.steps_per_epoch(data.facts, options, 4)
+        assert steps == next_word.prepare(data, options).train.steps_per_epoch(4)
+        assert data.facts.test_lines == 1
 
 
 def test_a_task_is_restored_from_its_preparation() -> None:

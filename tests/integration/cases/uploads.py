@@ -30,6 +30,8 @@ UPLOADS = [
     Case("a text with NUL", **upload(SPEC_TEXT, 422, "invalid_request", "/file", file=b"a\0b\nc d")),
     Case("a text without its file", **upload(SPEC_TEXT, 422, "invalid_request", "/file")),
     Case("a text with another file", **upload(SPEC_TEXT, 422, "invalid_request", "/images", file=b"a b\nc d", images=b"")),
+    Case("a file that validates without words", **upload(SPEC_TEXT, 422, "invalid_request", "/validation_file", file=b"a b\nc d", validation_file=b" \n")),
+    Case("a file that validates in another encoding", **upload(SPEC_TEXT, 422, "invalid_request", "/validation_file", file=b"a b\nc d", validation_file=b"e\xff f")),
     Case("an unknown type", **upload('{"name": "x", "type": "txt"}', 422, "invalid_request", "/type", file=b"a")),
     Case("a name that is none", **upload('{"name": "a b", "type": "text"}', 422, "invalid_request", "/name", file=b"a")),
     Case("a spec that is no JSON", **upload("name=x", 400, "malformed_json", "", file=b"a"))._replace(pointer=None),
