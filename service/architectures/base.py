@@ -8,7 +8,7 @@ and of rows as `model(rows)`, as their shapes say.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -39,6 +39,9 @@ class Architecture(Generic[ConfigT]):
 
     `recipe` suits all shapes but those that `recipes` names.
 
+    `context(config)` tells how many tokens of a text are seen at once, where they are bounded:
+    training then reads windows of so many, or fewer if asked.
+
     `build(config, shape)` draws initial weights from the global generator, which the caller seeds.
     It raises `Invalid` with pointers below /architecture where the two do not go together.
     """
@@ -50,6 +53,7 @@ class Architecture(Generic[ConfigT]):
     summary: str
     example: dict[str, Any]
     recipes: Mapping[ShapeKind, Recipe] = field(default_factory=dict[ShapeKind, Recipe])
+    context: Callable[[ConfigT], int] | None = None
 
 
 class SequenceModel(Protocol):
@@ -61,4 +65,29 @@ class SequenceModel(Protocol):
 
     def initial_state(self, batch: int) -> Tensor:
         """Return x_0 for so many sequences."""
+        ...
+
+
+class Output(NamedTuple):
+    """The last layer of a text model: logits = hidden · matrixᵀ + bias."""
+
+    matrix: Tensor
+    """(vocabulary, hidden)"""
+    bias: Tensor | None
+
+
+@runtime_checkable
+class WithOutput(Protocol):
+    """A text model that can stop before its last layer.
+
+    With a large vocabulary most of a step is spent there: a loss that has the layer's parts needs
+    not hold the logits of all words. A model need not offer this.
+    """
+
+    def hidden(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens (batch, time), state → what the last layer reads (batch, time, hidden), state."""
+        ...
+
+    def output(self) -> Output:
+        """Return the last layer."""
         ...

@@ -9,6 +9,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 from torch import nn
 
 from service.architectures.base import Architecture, Recipe
+from service.catalogue.contexts import within_context
 from service.catalogue.discovery import Installed
 from service.domain.base import resolved_options
 from service.domain.components import Component, ComponentConfig
@@ -36,6 +37,7 @@ def resolve(
     options = _task_options(installed, task, request)
     shape = task.shape(facts.facts, options)
     architecture = _choose_architecture(installed, request.architecture, shape)
+    options = within_context(options, _context(installed, request.architecture))
     recipe = architecture.recipes.get(shape.kind, architecture.recipe)
     optimizer = request.optimizer or recipe.optimizer
     schedule = request.schedule or recipe.schedule
@@ -153,6 +155,12 @@ def _choose_architecture(
             f"what fits: {', '.join(fitting) or 'nothing installed'}",
         )
     return architecture
+
+
+def _context(installed: Installed, component: Component) -> int | None:
+    config = read_config(installed.architectures, component, "/architecture")
+    context = installed.architectures[component.type].context
+    return None if context is None else context(config)
 
 
 def _filled(kinds: Mapping[str, _HasConfig], component: Component, pointer: str) -> Component:
