@@ -5,7 +5,6 @@ handed values. What a command line says wins: `Settings(port=0)`.
 """
 
 import ipaddress
-import os
 import re
 from typing import Self
 
@@ -13,20 +12,13 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.domain.keys import ApiKey, parse_keys
-from service.machine import memory_bytes
+from service.machine import cores, memory_bytes
 
 MEBIBYTE = 1024**2
 GIBIBYTE = 1024**3
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 _MIRROR = re.compile(r"https?://[^/?#@\s]+(/[^?#@\s]*)?")
 DATABASE_SCHEMES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
-
-
-def cores() -> int:
-    """Count the cores this process may use: fewer than the machine has, under `taskset`."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def is_loopback(host: str) -> bool:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.settings import Settings, cores, describe_errors, is_loopback
+from service.machine import cores
+from service.settings import Settings, describe_errors, is_loopback
 
 
 def test_a_variable_of_the_environment_becomes_a_typed_setting(

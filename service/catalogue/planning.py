@@ -80,7 +80,8 @@ def plan(installed: Installed, spec: JobSpec, facts: DatasetFacts) -> Plan:
         memory_bytes=model_bytes
         + trained_bytes * (1 + slots)
         + 2 * cost.activation_bytes
-        + sum(file.bytes for file in facts.files),
+        + sum(file.bytes for file in facts.files)
+        + task.data_bytes(facts.facts, options),
         checkpoint_bytes=model_bytes + trained_bytes * slots,
         # Validation goes forward over what is held out: a twentieth is a fair guess.
         estimated_seconds=round(run_batches * per_batch * 1.05 + 0.02 * epochs, 2),

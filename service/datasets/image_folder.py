@@ -5,7 +5,6 @@ lie below them, and what is in the latter validates. One folder around everythin
 Every picture is decoded and stretched by the rule of `pictures`; of moving ones the first frame.
 """
 
-import os
 import warnings
 import zipfile
 from collections import Counter, deque
@@ -21,9 +20,11 @@ from numpy.typing import NDArray
 from service.datasets import pictures
 from service.datasets.base import ImageData
 from service.datasets.findings import MAX_FINDINGS, Findings
+from service.datasets.pictures import Size
 from service.datasets.zip_entries import EntryRefused, open_zip, paths, read_entry
 from service.domain.datasets import ImageFacts, ImageFolderDatasetSpec
 from service.domain.problems import FieldError, Invalid, TooLarge, invalid_field
+from service.machine import cores
 
 MAX_CLASSES = 10_000
 MAX_LABEL = 512
@@ -52,14 +53,6 @@ class Decoded(NamedTuple):
     pixels: NDArray[np.uint8] | None
     look: pictures.Look | None
     refused: EntryRefused | None
-
-
-class Size(NamedTuple):
-    """What pictures are stretched to."""
-
-    channels: int
-    height: int
-    width: int
 
 
 def check(
@@ -149,15 +142,14 @@ def list_pictures(archive: zipfile.ZipFile) -> list[Picture]:
 
 def decode(archive: zipfile.ZipFile, listed: Sequence[Picture], size: Size) -> Iterator[Decoded]:
     """Decode in the order of the list, a few pictures ahead on every core."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    ahead = 2 * (cores or 1)
+    threads = cores()
     waiting: deque[Future[Decoded]] = deque()
-    with warnings.catch_warnings(), ThreadPoolExecutor(cores) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         warnings.simplefilter("ignore")  # once, here: decoders in threads would undo each other's
         try:
             for picture in listed:
                 waiting.append(pool.submit(_decode, archive, picture, size))
-                if len(waiting) >= ahead:
+                if len(waiting) >= 2 * threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -3,11 +3,13 @@
 The first frame is turned as its EXIF orientation says, laid on black where it is transparent, made
 grey (1 channel) or RGB (3) as the model wants, and stretched to the model's height and width with
 Pillow's bilinear filter, which smooths when it shrinks. Grey values of 16 bits keep their upper 8.
+Pixels that are there already become other ones by the same rule.
 """
 
 import struct
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from service.domain.problems import Invalid, invalid_field
+from service.machine import cores
 
 MAX_PIXELS = 50_000_000
 """More are refused by the header, before anything is decoded."""
@@ -24,6 +27,9 @@ MAX_PIXELS_TOGETHER = 2 * MAX_PIXELS
 """Of all pictures of one request: few bytes may unpack to pixels that take minutes."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+
+_TOGETHER = 256
+"""Images that one thread resizes at once."""
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -89,6 +95,36 @@ def read(
     return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
 
 
+class Size(NamedTuple):
+    """What images are stretched to."""
+
+    channels: int
+    height: int
+    width: int
+
+
+def resized(images: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Return images (count, channels, height, width) of this size, on all cores if they are many.
+
+    They themselves come back where nothing is to be done.
+    """
+    if images.shape[1:] == size:
+        return images
+    made = np.empty((len(images), *size), dtype=np.uint8)
+
+    def make(first: int) -> None:
+        for number in range(first, min(first + _TOGETHER, len(images))):
+            made[number] = _resized(images[number], size)
+
+    if len(images) <= _TOGETHER:
+        make(0)
+        return made
+    with ThreadPoolExecutor(cores()) as pool:
+        for _ in pool.map(make, range(0, len(images), _TOGETHER)):
+            pass  # what a thread raised is raised here
+    return made
+
+
 class Look(NamedTuple):
     """What the header of a picture file says."""
 
@@ -121,16 +157,31 @@ def _too_many_pixels(pointer: str) -> Invalid:
 
 
 def _pixels(image: Image.Image, mode: str, height: int, width: int) -> NDArray[np.uint8]:
-    picture = ImageOps.exif_transpose(image)
+    # In place: turned or not, it would be a copy.
+    picture = image
+    ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode.startswith("I"):
         # Pillow's convert() would cap 16-bit values at 255: a white picture.
         upper = (np.asarray(picture) >> 8).clip(0, 255)
         picture = Image.fromarray(upper.astype(np.uint8))
+    return _stretched(picture, mode, height, width)
+
+
+def _resized(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
+    """Make another image of one (channels, height, width)."""
+    last = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    picture = Image.fromarray(last[:, :, 0] if last.shape[2] == 1 else last)
+    made = _stretched(picture, _MODES[size.channels], size.height, size.width)
+    return made.reshape(size.height, size.width, size.channels).transpose(2, 0, 1)
+
+
+def _stretched(picture: Image.Image, mode: str, height: int, width: int) -> NDArray[np.uint8]:
     if picture.has_transparency_data and mode in {"L", "RGB"}:
         picture = picture.convert("RGBA")
         black = Image.new("RGBA", picture.size, (0, 0, 0, 255))
         picture = Image.alpha_composite(black, picture)
-    picture = picture.convert(mode)
+    if picture.mode != mode:  # converting to what it is would copy it
+        picture = picture.convert(mode)
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(picture, dtype=np.uint8)

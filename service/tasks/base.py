@@ -140,6 +140,11 @@ def _any_data(facts: object, options: object) -> bool:
     return True
 
 
+def _not_counted(facts: object, options: object) -> int:
+    del facts, options
+    return 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskKind(Generic[OptionsT]):
     """One kind of task.
@@ -147,6 +152,7 @@ class TaskKind(Generic[OptionsT]):
     `shape(facts, options)` tells the shape without the data, for plans (for text an upper bound if
     options are not the defaults); `steps_per_epoch(facts, options, batch_size)` likewise.
     `suits(facts, options)` says whether this is what a job means that does not name its task.
+    `data_bytes(facts, options)` counts what the examples take in memory, beside the stored files.
     """
 
     name: str
@@ -160,6 +166,7 @@ class TaskKind(Generic[OptionsT]):
     prepare: Callable[[Data, OptionsT], Prepared]
     restore: Callable[[bytes], Task]
     suits: Callable[[Any, Mapping[str, JsonValue]], bool] = _any_data
+    data_bytes: Callable[[Any, OptionsT], int] = _not_counted
 
 
 def smaller_is_better(metric: str) -> bool:

@@ -1,7 +1,8 @@
 """Image classification: which of the classes does an image show?
 
-Pixels stay bytes until they are on the device; there they are normalised by the mean and standard
-deviation of each channel over the training images. The baseline always guesses the class seen most.
+Images are made grey or RGB and stretched once, where a job asks for it. Pixels stay bytes until
+they are on the device; there they are normalised by the mean and standard deviation of each channel
+over the training images. The baseline always guesses the class seen most.
 """
 
 # pyright: reportUnknownMemberType=false
@@ -9,7 +10,7 @@ deviation of each channel over the training images. The baseline always guesses 
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from math import ceil
+from math import ceil, prod
 from typing import Annotated, Any, Literal, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from service.datasets import splits
 from service.datasets.base import ImageData
+from service.datasets.pictures import Size, resized
 from service.datasets.pixels import count_values
 from service.domain.base import LATER
 from service.domain.datasets import ImageFacts
@@ -34,7 +36,11 @@ from service.tasks.evaluating import ClassEvidence
 from service.tasks.image_inputs import read_images
 from service.tasks.order import EpochOrder
 
+MAX_SIDE = 512
+"""Pixels that images may be stretched to."""
+
 _INFER_AT_ONCE = 256
+_CHANNELS = {"grey": 1, "rgb": 3}
 
 
 class ImageOptions(TaskOptions):
@@ -58,6 +64,21 @@ class ImageOptions(TaskOptions):
     class_weights: Annotated[Literal["none", "balanced"], LATER] = Field(
         default="none",
         description="balanced: every class counts the same in the training loss, however rare.",
+    )
+    height: Annotated[int | None, LATER] = Field(
+        default=None,
+        ge=1,
+        le=MAX_SIDE,
+        description="Pixels that every image is stretched to, in training as in prediction; "
+        "null: what the data have.",
+    )
+    width: Annotated[int | None, LATER] = Field(
+        default=None, ge=1, le=MAX_SIDE, description="Pixels, as height."
+    )
+    colour: Annotated[Literal["grey", "rgb"] | None, LATER] = Field(
+        default=None,
+        description="What every image is turned to: grey has 1 channel, rgb has 3; null: the "
+        "channels of the data.",
     )
 
 
@@ -109,9 +130,12 @@ class ImageClassification:
         mean: list[float],
         deviation: list[float],
         *,
+        sent_as: Size | None = None,
         weights: list[float] | None = None,
     ) -> None:
         self.shape = shape
+        self._size = Size(shape.channels, shape.height, shape.width)
+        self._sent_as = sent_as or self._size  # what the data have, before they are stretched
         self._classes = classes
         self._mean = mean
         self._deviation = deviation
@@ -123,13 +147,15 @@ class ImageClassification:
         return {"classes": self._classes}
 
     def preparation(self) -> bytes:
-        """Return shape, classes and normalisation as JSON."""
+        """Return sizes, classes and normalisation as JSON."""
         prepared = {
             "shape": self.shape.model_dump(),
             "classes": self._classes,
             "mean": self._mean,
             "standard_deviation": self._deviation,
         }
+        if self._sent_as != self._size:
+            prepared["sent_as"] = self._sent_as._asdict()
         return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
 
     def loss(
@@ -155,8 +181,8 @@ class ImageClassification:
         return evidence.evaluation()
 
     def encode(self, inputs: Sequence[Input]) -> Encoded:
-        """Make pixels of what a client sent."""
-        images = read_images(inputs, self.shape)
+        """Make pixels of what a client sent: what the data were, then what training made of it."""
+        images = resized(read_images(inputs, self._sent_as), self._size)
         return Encoded(
             tensor=torch.from_numpy(images),
             lengths=[1] * len(images),
@@ -187,10 +213,11 @@ class ImageClassification:
 
 
 def prepare(data: ImageData, options: ImageOptions) -> Prepared:
-    """Split the images, unless test files do, and measure the normalisation."""
-    images, labels = data.images, data.labels
+    """Resize and split the images, unless test files do, and measure the normalisation."""
+    size, sent_as = _size(data.facts, options), _size(data.facts, ImageOptions())
+    images, labels = resized(data.images, size), data.labels
     if data.test_images is not None and data.test_labels is not None:
-        validation_images, validation_labels = data.test_images, data.test_labels
+        validation_images, validation_labels = resized(data.test_images, size), data.test_labels
     else:
         held_out = splits.validation_images(labels, options.validation_fraction)
         validation_images, validation_labels = images[held_out], labels[held_out]
@@ -202,6 +229,7 @@ def prepare(data: ImageData, options: ImageOptions) -> Prepared:
         classes,
         mean,
         deviation,
+        sent_as=sent_as,
         weights=_weights(labels, len(classes)) if options.class_weights == "balanced" else None,
     )
     augmentation = Augmentation(options.shift, options.flip, options.cutout)
@@ -216,23 +244,19 @@ def prepare(data: ImageData, options: ImageOptions) -> Prepared:
 def restore(preparation: bytes) -> ImageClassification:
     """Make the task again, as it was prepared."""
     prepared = json.loads(preparation)
+    sent_as = prepared.get("sent_as")
     return ImageClassification(
         ImageShape.model_validate(prepared["shape"]),
         prepared["classes"],
         prepared["mean"],
         prepared["standard_deviation"],
+        sent_as=Size(**sent_as) if sent_as else None,
     )
 
 
 def shape(facts: ImageFacts, options: ImageOptions) -> ImageShape:
-    """Tell the shape, which the data alone fix."""
-    del options
-    return ImageShape(
-        channels=facts.channels,
-        height=facts.height,
-        width=facts.width,
-        classes=len(facts.classes),
-    )
+    """Tell the shape that images have when they were resized."""
+    return ImageShape(**_size(facts, options)._asdict(), classes=len(facts.classes))
 
 
 def steps_per_epoch(facts: ImageFacts, options: ImageOptions, batch_size: int) -> int:
@@ -242,6 +266,12 @@ def steps_per_epoch(facts: ImageFacts, options: ImageOptions, batch_size: int) -
         fraction = options.validation_fraction
         examples -= sum(splits.held_out(count, fraction) for count in facts.examples_per_class)
     return ceil(examples / batch_size)
+
+
+def data_bytes(facts: ImageFacts, options: ImageOptions) -> int:
+    """Count the bytes of the images, as they are read and as they are trained on."""
+    sizes = _size(facts, ImageOptions()), _size(facts, options)
+    return (facts.examples + facts.test_examples) * sum(map(prod, sizes))
 
 
 def majority_class(labels: NDArray[np.int64], validation: NDArray[np.int64]) -> Baseline:
@@ -262,7 +292,17 @@ TASK: TaskKind[ImageOptions] = TaskKind(
     steps_per_epoch=steps_per_epoch,
     prepare=cast("Any", prepare),
     restore=restore,
+    data_bytes=data_bytes,
 )
+
+
+def _size(facts: ImageFacts, options: ImageOptions) -> Size:
+    """Tell what images are stretched to; without options, what the data have."""
+    return Size(
+        channels=facts.channels if options.colour is None else _CHANNELS[options.colour],
+        height=options.height or facts.height,
+        width=options.width or facts.width,
+    )
 
 
 def _weights(labels: NDArray[np.int64], classes: int) -> list[float]:

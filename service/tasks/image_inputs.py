@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from service.datasets import pictures
+from service.datasets.pictures import Size
 from service.domain.predictions import Input
 from service.domain.problems import FieldError, Invalid, invalid_field
-from service.domain.shapes import ImageShape
 
 _MAX_ERRORS = 100
 
 
-def read_images(inputs: Sequence[Input], shape: ImageShape) -> NDArray[np.uint8]:
+def read_images(inputs: Sequence[Input], size: Size) -> NDArray[np.uint8]:
     """Return all images (input, channels, height, width). Raises Invalid naming each wrong one."""
     budget = pictures.Budget()
     images: list[NDArray[np.uint8]] = []
     errors: list[FieldError] = []
     for number, value in enumerate(inputs):
         try:
-            images.append(_read(value, shape, f"/inputs/{number}", budget))
+            images.append(_read(value, size, f"/inputs/{number}", budget))
         except Invalid as invalid:
             errors.extend(invalid.errors)
         if len(errors) >= _MAX_ERRORS:
@@ -34,34 +34,32 @@ def read_images(inputs: Sequence[Input], shape: ImageShape) -> NDArray[np.uint8]
         first = f"{errors[0].pointer} {errors[0].detail}"
         raise Invalid(f"The inputs cannot be read: {first}.", errors=errors[:_MAX_ERRORS])
     if not images:
-        return np.zeros((0, shape.channels, shape.height, shape.width), dtype=np.uint8)
+        return np.zeros((0, size.channels, size.height, size.width), dtype=np.uint8)
     return np.stack(images)
 
 
-def _read(
-    value: Input, shape: ImageShape, pointer: str, budget: pictures.Budget
-) -> NDArray[np.uint8]:
+def _read(value: Input, size: Size, pointer: str, budget: pictures.Budget) -> NDArray[np.uint8]:
     if isinstance(value, bytes):
-        return _picture(value, shape, pointer, budget)
+        return _picture(value, size, pointer, budget)
     if isinstance(value, list):
-        return _pixels(value, shape, pointer)
+        return _pixels(value, size, pointer)
     if isinstance(value, dict):
         if set(value) != {"b64"}:
             raise invalid_field(pointer, "has other fields than b64, the file in base64; send that")
         pointer = f"{pointer}/b64"
-        return _picture(_decoded(value["b64"], pointer), shape, pointer, budget)
-    detail = f"is no image; send {_expected(shape)}, or {{'b64': a picture file in base64}}"
+        return _picture(_decoded(value["b64"], pointer), size, pointer, budget)
+    detail = f"is no image; send {_expected(size)}, or {{'b64': a picture file in base64}}"
     raise invalid_field(pointer, detail)
 
 
 def _picture(
-    content: bytes, shape: ImageShape, pointer: str, budget: pictures.Budget
+    content: bytes, size: Size, pointer: str, budget: pictures.Budget
 ) -> NDArray[np.uint8]:
     return pictures.read(
         content,
-        channels=shape.channels,
-        height=shape.height,
-        width=shape.width,
+        channels=size.channels,
+        height=size.height,
+        width=size.width,
         pointer=pointer,
         budget=budget,
     )
@@ -78,24 +76,24 @@ def _decoded(value: JsonValue, pointer: str) -> bytes:
     raise invalid_field(pointer, "is no base64; send the bytes of a picture file in base64")
 
 
-def _pixels(rows: list[JsonValue], shape: ImageShape, pointer: str) -> NDArray[np.uint8]:
+def _pixels(rows: list[JsonValue], size: Size, pointer: str) -> NDArray[np.uint8]:
     """Read rows of pixels: at once when all is well, else one by one to find what is wrong."""
-    pixels = _pixels_at_once(rows, shape)
+    pixels = _pixels_at_once(rows, size)
     if pixels is None:
-        errors = list(_wrong_pixels(rows, _dimensions(shape), pointer, shape))
+        errors = list(_wrong_pixels(rows, _dimensions(size), pointer, size))
         first = f"{errors[0].pointer} {errors[0].detail}"
         raise Invalid(f"The pixels cannot be read: {first}.", errors=errors)
-    values = pixels.reshape(shape.height, shape.width, shape.channels)
+    values = pixels.reshape(size.height, size.width, size.channels)
     return np.ascontiguousarray(values.transpose(2, 0, 1))
 
 
-def _pixels_at_once(rows: list[JsonValue], shape: ImageShape) -> NDArray[np.uint8] | None:
+def _pixels_at_once(rows: list[JsonValue], size: Size) -> NDArray[np.uint8] | None:
     """Return the pixels, or None where anything is wrong."""
     try:
         values = np.asarray(rows)
     except (ValueError, OverflowError):  # ragged, or nested too deeply
         return None
-    if values.dtype.kind not in "iuf" or values.shape != _dimensions(shape):
+    if values.dtype.kind not in "iuf" or values.shape != _dimensions(size):
         return None
     # numpy reads true as 1; JSON's true is no number.
     flat: Any = rows
@@ -108,26 +106,26 @@ def _pixels_at_once(rows: list[JsonValue], shape: ImageShape) -> NDArray[np.uint
     return pixels if bool((pixels == values).all()) else None
 
 
-def _dimensions(shape: ImageShape) -> tuple[int, ...]:
-    size = (shape.height, shape.width)
-    return size if shape.channels == 1 else (*size, shape.channels)
+def _dimensions(size: Size) -> tuple[int, ...]:
+    rows = (size.height, size.width)
+    return rows if size.channels == 1 else (*rows, size.channels)
 
 
 def _wrong_pixels(
-    value: JsonValue, dimensions: tuple[int, ...], pointer: str, shape: ImageShape
+    value: JsonValue, dimensions: tuple[int, ...], pointer: str, size: Size
 ) -> list[FieldError]:
     """Find the first wrong places below `pointer`, at most a hundred."""
     if not dimensions:
         return [] if _is_pixel(value) else [_not_a_pixel(pointer)]
     if not isinstance(value, list):
-        detail = f"is no list; an image is {_expected(shape)}"
+        detail = f"is no list; an image is {_expected(size)}"
         return [FieldError(pointer=pointer, detail=detail)]
     if len(value) != dimensions[0]:
-        detail = f"has {len(value)} items instead of {dimensions[0]}; send {_expected(shape)}"
+        detail = f"has {len(value)} items instead of {dimensions[0]}; send {_expected(size)}"
         return [FieldError(pointer=pointer, detail=detail)]
     errors: list[FieldError] = []
     for index, item in enumerate(value):
-        errors += _wrong_pixels(item, dimensions[1:], f"{pointer}/{index}", shape)
+        errors += _wrong_pixels(item, dimensions[1:], f"{pointer}/{index}", size)
         if len(errors) >= _MAX_ERRORS:
             break
     return errors[:_MAX_ERRORS]
@@ -144,6 +142,6 @@ def _not_a_pixel(pointer: str) -> FieldError:
     return FieldError(pointer=pointer, detail=detail)
 
 
-def _expected(shape: ImageShape) -> str:
-    rows = f"{shape.height} rows of {shape.width} pixels 0…255"
-    return rows if shape.channels == 1 else f"{rows} with {shape.channels} channels each"
+def _expected(size: Size) -> str:
+    rows = f"{size.height} rows of {size.width} pixels 0…255"
+    return rows if size.channels == 1 else f"{rows} with {size.channels} channels each"

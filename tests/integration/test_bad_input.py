@@ -19,6 +19,7 @@ from tests.integration.cases.answers import ANSWERS
 from tests.integration.cases.base import JSON, Case
 from tests.integration.cases.beginnings import BEGINNINGS, BEGUN
 from tests.integration.cases.events import EVENTS, EVENTS_ANSWERED
+from tests.integration.cases.images import IMAGES, IMAGES_TAKEN
 from tests.integration.cases.jobs import JOBS
 from tests.integration.cases.looking import LOOKS, LOOKS_ANSWERED
 from tests.integration.cases.once import ONCE, ONCE_ANSWERED
@@ -45,9 +46,18 @@ CASES = [
     *TABLES,
     *TEXTS,
     *EVENTS,
+    *IMAGES,
     *LOOKS,
 ]
-RIGHT = [*ANSWERS, *BEGUN, *ONCE_ANSWERED, *EVENTS_ANSWERED, *LOOKS_ANSWERED, *ROWS_TAKEN]
+RIGHT = [
+    *ANSWERS,
+    *BEGUN,
+    *ONCE_ANSWERED,
+    *EVENTS_ANSWERED,
+    *LOOKS_ANSWERED,
+    *ROWS_TAKEN,
+    *IMAGES_TAKEN,
+]
 
 
 @pytest.fixture(scope="module")
