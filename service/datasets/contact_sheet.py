@@ -1,4 +1,8 @@
-"""Pictures side by side on one PNG, each with its label below."""
+"""Pictures side by side on one PNG, each with its label below.
+
+The font that Pillow brings has the letters of English alone. A label that has others, as Hangul, is
+told as the number of its class, `#3`.
+"""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -13,13 +17,14 @@ COLUMNS = 10
 
 _MARGIN, _LINE, _FONT_SIZE = 6, 14, 11
 _PAPER, _INK = "white", "black"
+_NO_LETTER = "\U0010ffff"
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
-def draw(images: Sequence[NDArray[np.uint8]], labels: Sequence[str]) -> bytes:
-    """Return a PNG of pictures (channels, height, width).
-
-    The font has Latin letters alone; what it lacks in a label is drawn as an empty box.
-    """
+def draw(
+    images: Sequence[NDArray[np.uint8]], labels: Sequence[int], classes: Sequence[str]
+) -> bytes:
+    """Return a PNG of pictures (channels, height, width), each with the number of its class."""
     pictures = [_picture(image) for image in images]
     width = max((each.width for each in pictures), default=SMALLEST) + _MARGIN
     height = max((each.height for each in pictures), default=SMALLEST) + _MARGIN + _LINE
@@ -32,7 +37,8 @@ def draw(images: Sequence[NDArray[np.uint8]], labels: Sequence[str]) -> bytes:
         top = _MARGIN + place // columns * height
         sheet.paste(picture, (left, top))
         below = (left, top + height - _MARGIN - _LINE)
-        drawing.text(below, _fitting(label, width - _MARGIN, font), fill=_INK, font=font)
+        text = _fitting(_legible(classes[label], label, font), width - _MARGIN, font)
+        drawing.text(below, text, fill=_INK, font=font)
     written = BytesIO()
     sheet.save(written, "PNG")
     return written.getvalue()
@@ -54,8 +60,23 @@ def _picture(pixels: NDArray[np.uint8]) -> Image.Image:
     return image.convert("RGB")
 
 
-def _fitting(label: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+def _legible(label: str, number: int, font: Font) -> str:
+    """Return the first line of a label, or the number of its class where the font lacks a letter.
+
+    A font draws what it lacks as one and the same box, which is what no letter looks like.
+    """
     line = label.splitlines()[0] if label else ""
+    box = _drawn(_NO_LETTER, font)
+    return f"#{number}" if any(_drawn(letter, font) == box for letter in line) else line
+
+
+def _drawn(letter: str, font: Font) -> bytes:
+    image = Image.new("L", (2 * _FONT_SIZE, 2 * _FONT_SIZE))
+    ImageDraw.Draw(image).text((0, 0), letter, fill=255, font=font)
+    return image.tobytes()
+
+
+def _fitting(line: str, width: int, font: Font) -> str:
     if font.getlength(line) <= width:
         return line
     while line and font.getlength(f"{line}…") > width:

@@ -24,7 +24,7 @@ def preview(facts: DatasetFacts, source: BlobSource, rows: int) -> DatasetPrevie
     if isinstance(known, ImageFacts):
         chosen = choose(facts, source, rows)
         listed: list[dict[str, JsonValue]] = [
-            {"index": place, "label": known.classes[label]}
+            {"index": place, "class": label, "label": known.classes[label]}
             for place, label in zip(chosen.places, chosen.labels.tolist(), strict=True)
         ]
         total = known.examples + known.test_examples
@@ -51,8 +51,7 @@ def sheet(facts: DatasetFacts, source: BlobSource, rows: int) -> bytes:
     if not isinstance(known, ImageFacts):
         raise TypeError
     chosen = choose(facts, source, rows)
-    labels = [known.classes[int(label)] for label in chosen.labels]
-    return contact_sheet.draw(list(chosen.images), labels)
+    return contact_sheet.draw(list(chosen.images), chosen.labels.tolist(), known.classes)
 
 
 def choose(facts: DatasetFacts, source: BlobSource, rows: int) -> Pictures:

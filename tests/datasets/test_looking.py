@@ -150,8 +150,23 @@ def test_idx_is_looked_at_too(sqlite_database: Database) -> None:
 @pytest.mark.parametrize("shape", [(1, 200, 30), (3, 1, 1), (2, 8, 8), (4, 64, 64)])
 def test_pictures_of_any_size_and_channels_are_drawn(shape: tuple[int, ...]) -> None:
     images = [np.zeros(shape, dtype=np.uint8)] * 23
-    drawn = Image.open(BytesIO(contact_sheet.draw(images, ["a very long label " * 9] * 23)))
+    drawn = Image.open(BytesIO(contact_sheet.draw(images, [0] * 23, ["a very long label " * 9])))
     assert drawn.width <= 10 * (contact_sheet.LARGEST + 6) + 6
+
+
+@pytest.mark.parametrize("label", ["고양이", "chaton câlin", "кот", "猫", "고양이\n둘째 줄"])
+def test_a_label_that_the_font_lacks_letters_of_is_told_by_its_number(label: str) -> None:
+    image = np.zeros((1, 8, 8), dtype=np.uint8)
+
+    def drawn(name: str) -> bytes:
+        return contact_sheet.draw([image], [2], ["a", "b", name])
+
+    assert drawn(label) == drawn("#2")
+    assert drawn("(cat) & 'dog' ~ 10%, {a}") != drawn("#2")
+
+
+def test_a_row_of_pictures_tells_the_number_of_its_class(pets: Looker) -> None:
+    assert [row["class"] for row in pets.rows(4)] == [0, 1, 0, 1]
 
 
 def test_places_are_spread_and_every_class_has_its_turn() -> None:
