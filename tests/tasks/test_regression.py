@@ -66,6 +66,18 @@ def test_the_interval_of_a_metric_holds_the_metric() -> None:
     assert intervals["val_rmse"].value == pytest.approx(metrics["val_rmse"])
 
 
+def test_the_end_of_a_series_says_less_than_as_many_rows_of_a_table() -> None:
+    long = {"a": [float(n) for n in range(800)], "power": [2.0 * n for n in range(800)]}
+    made = prepared(a_table(long, series=True), validation_fraction=0.5)
+    prepared_rows = {**json.loads(made.task.preparation()), "series": False}
+    rows = regression.restore(json.dumps(prepared_rows).encode())
+    widths = [
+        each.assess(Linear([[0.5]]), made.validation.in_order(50)).intervals["val_mae"]
+        for each in (made.task, rows)
+    ]
+    assert widths[0].high - widths[0].low > 2 * (widths[1].high - widths[1].low)
+
+
 def test_what_cannot_be_negative_is_cut_off_in_answers_and_metrics() -> None:
     for non_negative, lowest in ((False, -30), (True, 0)):
         made = prepared(a_table(LINE), non_negative=non_negative)
