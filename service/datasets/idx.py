@@ -8,7 +8,7 @@ height, width) or (count, height, width, channels). What is decompressed is boun
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping
-from io import BytesIO
+from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from typing import BinaryIO, NamedTuple, cast
 
@@ -83,14 +83,16 @@ def check(
 
 
 def load(files: Mapping[str, bytes], facts: ImageFacts) -> ImageData:
-    """Read stored files that were checked before."""
-    has_test = "test_images" in files
+    """Read stored files that were checked before, all at once: each has one core to unpack on."""
+    with ThreadPoolExecutor(len(files)) as pool:
+        read = dict(zip(files, pool.map(_read_array, files.values()), strict=True))
+    has_test = "test_images" in read
     return ImageData(
         facts=facts,
-        images=_read_images(files["images"]),
-        labels=_read_array(files["labels"]).astype(np.int64),
-        test_images=_read_images(files["test_images"]) if has_test else None,
-        test_labels=_read_array(files["test_labels"]).astype(np.int64) if has_test else None,
+        images=_channels_first(read["images"]),
+        labels=read["labels"].astype(np.int64),
+        test_images=_channels_first(read["test_images"]) if has_test else None,
+        test_labels=read["test_labels"].astype(np.int64) if has_test else None,
     )
 
 
@@ -264,14 +266,13 @@ def _size(images: _Images) -> str:
 
 def _read_array(content: bytes) -> NDArray[np.uint8]:
     if content[:2] == _GZIP_MAGIC:
-        content = gzip.GzipFile(fileobj=BytesIO(content)).read()
+        content = gzip.decompress(content)
     rank = content[3]
     shape = np.frombuffer(content, dtype=">u4", count=rank, offset=4).tolist()
     return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
-def _read_images(content: bytes) -> NDArray[np.uint8]:
+def _channels_first(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (count, channels, height, width)."""
-    array = _read_array(content)
     array = array[:, None] if array.ndim == 3 else array.transpose(0, 3, 1, 2)
     return np.ascontiguousarray(array)
