@@ -15,7 +15,7 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, JsonValue
+from pydantic import Field
 from torch import Tensor, nn
 
 from service.datasets.base import TableData
@@ -23,12 +23,12 @@ from service.domain.datasets import TableFacts
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, Prediction
-from service.domain.problems import Invalid, invalid_field
+from service.domain.problems import invalid_field
 from service.domain.shapes import Axis, TableShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.classes import cross_entropy, loss_and_accuracy, name_classes
 from service.tasks.evaluating import ClassEvidence
-from service.tasks.table_columns import MAX_CLASSES, Chosen, choose, find_target, is_measured
+from service.tasks.table_columns import MAX_CLASSES, Chosen, asks_for_a_number, choose, find_target
 from service.tasks.table_features import Features, Values, fit, restored, widths
 from service.tasks.table_inputs import encode_rows
 from service.tasks.table_options import TableOptions
@@ -164,16 +164,6 @@ def steps_per_epoch(facts: TableFacts, options: ClassificationOptions, batch_siz
     return ceil(training_rows(facts, options) / batch_size)
 
 
-def suits(facts: TableFacts, options: Mapping[str, JsonValue]) -> bool:
-    """Tell whether the target is a category, or a number with few values."""
-    target = options.get("target")
-    try:
-        column = find_target(facts, target if isinstance(target, str) else None)
-    except Invalid:
-        return False
-    return not is_measured(column)
-
-
 TASK: TaskKind[ClassificationOptions] = TaskKind(
     name="classification",
     summary="Tells the class of a row from its other columns.",
@@ -185,7 +175,7 @@ TASK: TaskKind[ClassificationOptions] = TaskKind(
     steps_per_epoch=steps_per_epoch,
     prepare=cast("Any", prepare),
     restore=restore,
-    suits=suits,
+    suits=lambda facts, options: not asks_for_a_number(facts, options),
 )
 
 

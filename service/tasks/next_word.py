@@ -5,7 +5,6 @@ often each word is seen in training (unigram, add-one smoothing).
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -29,7 +28,7 @@ from service.tasks.evaluating import WordEvidence
 from service.tasks.next_word_options import NextWordOptions, shape, steps_per_epoch
 from service.tasks.next_word_splits import split
 from service.tasks.sequences import IGNORED
-from service.tasks.texts import MAX_WORDS, last_logits, read_texts, warnings_about
+from service.tasks.texts import MAX_WORDS, by_length, last_logits, read_texts, warnings_about
 
 _LOGITS_AT_ONCE = 1 << 22  # a model gives logits for every word read; this bounds their memory
 
@@ -120,21 +119,13 @@ class NextWord:
         )
 
     def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
-        """Return the logits (input, vocabulary) of the word after each input.
-
-        Inputs of one length go together, so an answer never depends on its neighbours' padding.
-        """
-        groups: defaultdict[int, list[int]] = defaultdict(list)
-        for number, length in enumerate(encoded.lengths):
-            groups[length].append(number)
-        logits = torch.empty(len(encoded.lengths), len(self.vocabulary))
+        """Return the logits (input, vocabulary) of the word after each input."""
         at_once = max(1, _LOGITS_AT_ONCE // len(self.vocabulary))
-        with torch.inference_mode():
-            for length, numbers in groups.items():
-                for chosen in torch.split(torch.tensor(numbers), at_once):
-                    tokens = encoded.tensor[chosen, :length]
-                    logits[chosen] = last_logits(model, tokens, at_once // len(chosen))
-        return logits
+
+        def run(tokens: Tensor) -> Tensor:
+            return last_logits(model, tokens, at_once // len(tokens))
+
+        return by_length(encoded, len(self.vocabulary), run, at_once=lambda _: at_once)
 
     def decode(
         self, logits: Tensor, encoded: Encoded, *, top_k: int, special_tokens: bool

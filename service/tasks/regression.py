@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, JsonValue
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -26,11 +26,11 @@ from service.domain.datasets import TableFacts
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, Prediction
-from service.domain.problems import Invalid, invalid_field
+from service.domain.problems import invalid_field
 from service.domain.shapes import Axis, TableShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.evaluating import ValueEvidence
-from service.tasks.table_columns import Chosen, choose, find_target, is_measured
+from service.tasks.table_columns import Chosen, asks_for_a_number, choose, find_target
 from service.tasks.table_features import Features, Numbers, fit, measure, restored, widths
 from service.tasks.table_inputs import encode_rows
 from service.tasks.table_options import TableOptions
@@ -201,16 +201,6 @@ def steps_per_epoch(facts: TableFacts, options: RegressionOptions, batch_size: i
     return ceil(training_rows(facts, options) / batch_size)
 
 
-def suits(facts: TableFacts, options: Mapping[str, JsonValue]) -> bool:
-    """Tell whether the target is a number with many values."""
-    target = options.get("target")
-    try:
-        column = find_target(facts, target if isinstance(target, str) else None)
-    except Invalid:
-        return True  # the options are read next, and say what is wrong
-    return is_measured(column)
-
-
 TASK: TaskKind[RegressionOptions] = TaskKind(
     name="regression",
     summary="Tells a number from the other columns of a row.",
@@ -222,7 +212,7 @@ TASK: TaskKind[RegressionOptions] = TaskKind(
     steps_per_epoch=steps_per_epoch,
     prepare=cast("Any", prepare),
     restore=restore,
-    suits=suits,
+    suits=asks_for_a_number,
 )
 
 

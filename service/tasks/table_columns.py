@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
 
+from pydantic import JsonValue
+
 from service.domain.datasets import Column, TableFacts
 from service.domain.problems import FieldError, Invalid, invalid_field, pointer_to
 from service.tasks.table_options import Categorical, TableOptions
@@ -99,6 +101,18 @@ def find_target(facts: TableFacts, target: str | None) -> Column:
 def is_measured(column: Column) -> bool:
     """Tell whether a column is a number to be estimated rather than one of a few classes."""
     return column.kind == "number" and column.distinct > FEW_VALUES
+
+
+def asks_for_a_number(facts: TableFacts, options: Mapping[str, JsonValue]) -> bool:
+    """Tell whether a job that names no task means to estimate a number.
+
+    So does one whose target there is not: the options are read next, and say what is wrong.
+    """
+    target = options.get("target")
+    try:
+        return is_measured(find_target(facts, target if isinstance(target, str) else None))
+    except Invalid:
+        return True
 
 
 def nearest(known: Iterable[str], name: str) -> str:

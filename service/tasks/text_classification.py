@@ -6,7 +6,6 @@ come up (macro F1). The baseline always guesses the class seen most.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, cast
@@ -36,7 +35,7 @@ from service.tasks.text_classification_options import (
     steps_per_epoch,
 )
 from service.tasks.text_rows import TextRows, filled_up
-from service.tasks.texts import read_texts
+from service.tasks.texts import by_length, read_texts
 
 _TOKENS_AT_ONCE = 1 << 16  # bounds the memory of a model's states
 
@@ -125,18 +124,14 @@ class TextClassification:
         )
 
     def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
-        """Return the logits (input, classes); texts of one length go together, without padding."""
+        """Return the logits (input, classes)."""
         device = next(model.parameters()).device
-        groups: defaultdict[int, list[int]] = defaultdict(list)
-        for number, length in enumerate(encoded.lengths):
-            groups[length].append(number)
-        logits = torch.empty(len(encoded.lengths), len(self.rules.classes))
-        with torch.inference_mode():
-            for length, numbers in groups.items():
-                for chosen in torch.split(torch.tensor(numbers), max(1, _TOKENS_AT_ONCE // length)):
-                    tokens = encoded.tensor[chosen, :length].to(device)
-                    logits[chosen] = model(tokens).float().cpu()
-        return logits
+
+        def run(tokens: Tensor) -> Tensor:
+            return cast("Tensor", model(tokens.to(device))).float().cpu()
+
+        classes = len(self.rules.classes)
+        return by_length(encoded, classes, run, at_once=lambda length: _TOKENS_AT_ONCE // length)
 
     def decode(
         self, logits: Tensor, encoded: Encoded, *, top_k: int, special_tokens: bool

@@ -1,6 +1,7 @@
 """Texts that a client sends: read strictly, then run through a model word by word."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -10,6 +11,7 @@ from service.architectures.base import SequenceModel
 from service.domain.predictions import Input
 from service.domain.problems import FieldError, Invalid
 from service.domain.text import clean
+from service.tasks.base import Encoded
 
 MAX_WORDS = 1024
 """Of a longer input only the last words are read, and a warning says so."""
@@ -43,6 +45,29 @@ def warnings_about(words: list[str]) -> list[str]:
     if len(words) > MAX_WORDS:
         return [f"only the last {MAX_WORDS} of {len(words)} words were read"]
     return []
+
+
+def by_length(
+    encoded: Encoded,
+    outputs: int,
+    run: Callable[[Tensor], Tensor],
+    *,
+    at_once: Callable[[int], int],
+) -> Tensor:
+    """Return what `run` makes of inputs (some, length): (input, outputs).
+
+    Inputs of one length go together, as many as `at_once(length)` says, so that an answer never
+    depends on its neighbours' padding.
+    """
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for number, length in enumerate(encoded.lengths):
+        groups[length].append(number)
+    answers = torch.empty(len(encoded.lengths), outputs)
+    with torch.inference_mode():
+        for length, numbers in groups.items():
+            for chosen in torch.split(torch.tensor(numbers), max(1, at_once(length))):
+                answers[chosen] = run(encoded.tensor[chosen, :length])
+    return answers
 
 
 def last_logits(model: nn.Module, tokens: Tensor, window: int) -> Tensor:

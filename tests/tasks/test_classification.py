@@ -91,9 +91,9 @@ def test_numbers_are_classes_in_their_order() -> None:
 def test_a_target_of_few_values_is_a_class_and_one_of_many_a_number() -> None:
     data = a_table({**SIGNS, "grade": [n % 3 for n in range(40)]}, target="grade")
     for target, classes in (("grade", True), ("kind", True), ("b", False)):
-        assert classification.suits(data.facts, {"target": target}) is classes
-        assert regression.suits(data.facts, {"target": target}) is not classes
-    assert classification.suits(data.facts, {})
+        assert classification.TASK.suits(data.facts, {"target": target}) is classes
+        assert regression.TASK.suits(data.facts, {"target": target}) is not classes
+    assert classification.TASK.suits(data.facts, {})
 
 
 def test_an_answer_names_the_classes() -> None:
