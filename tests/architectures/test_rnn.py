@@ -7,24 +7,25 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from service.architectures.rnn import Rnn, RnnConfig, build
+from service.architectures.recurrent import Recurrent
+from service.architectures.rnn import RnnConfig, build
 from service.domain.shapes import TextShape
 
 VOCABULARY = 7
 TOKENS = torch.tensor([[1, 4, 2, 6], [3, 3, 0, 5]])
 
 
-def a_network(**options: object) -> Rnn:
+def a_network(**options: object) -> Recurrent:
     torch.manual_seed(0)
     config = RnnConfig.model_validate({"hidden_size": 5, **options})
     network = build(config, TextShape(vocabulary_size=VOCABULARY))
-    assert isinstance(network, Rnn)
+    assert isinstance(network, Recurrent)
     for parameter in network.parameters():  # biases too: zeros would hide a missing one
         nn.init.normal_(parameter, std=0.5)
     return network.double()
 
 
-def weights_of(network: Rnn) -> dict[str, Tensor]:
+def weights_of(network: Recurrent) -> dict[str, Tensor]:
     return {name: weight.detach() for name, weight in network.state_dict().items()}
 
 
@@ -106,15 +107,13 @@ def test_a_carried_state_continues_the_sequence() -> None:
 
 
 def test_a_normal_initial_state_is_drawn_once_and_travels_with_the_weights() -> None:
-    network, other = (
-        a_network(initial_state="normal"),
-        Rnn(RnnConfig(hidden_size=5, initial_state="normal"), VOCABULARY, VOCABULARY),
-    )
+    network, other = a_network(initial_state="normal"), a_network(initial_state="normal")
+    nn.init.zeros_(other.x_0)
     assert "x_0" not in dict(network.named_parameters())
     assert torch.equal(network.initial_state(2), network.initial_state(2))
     assert network.initial_state(1).abs().sum() > 0
 
-    other.double().load_state_dict(network.state_dict())
+    other.load_state_dict(network.state_dict())
 
     assert torch.equal(other.initial_state(3), network.initial_state(3))
 

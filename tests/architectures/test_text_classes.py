@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from service.architectures import mlp, rnn
+from service.architectures import gru, lstm, mlp, rnn
+from service.architectures.recurrent import RecurrentClassifier
 from service.domain.shapes import END_OF_TEXT, TextClassShape
 
 SHAPE = TextClassShape(vocabulary_size=7, classes=3)
@@ -16,12 +17,20 @@ TOKENS = torch.tensor([[2, 3, 4, END_OF_TEXT], [5, END_OF_TEXT, END_OF_TEXT, END
 
 def build(name: str) -> nn.Module:
     torch.manual_seed(0)
-    if name == "rnn":
-        return rnn.build(rnn.RnnConfig(hidden_size=5, layers=2), SHAPE)
-    return mlp.build(mlp.MlpConfig(hidden_sizes=(5,), embedding_size=4, activation="tanh"), SHAPE)
+    match name:
+        case "rnn":
+            return rnn.build(rnn.RnnConfig(hidden_size=5, layers=2), SHAPE)
+        case "lstm":
+            return lstm.build(lstm.LstmConfig(hidden_size=5, embedding_size=4, layers=2), SHAPE)
+        case "gru":
+            config = gru.GruConfig(hidden_size=5, embedding_size=4, layers=2, bidirectional=True)
+            return gru.build(config, SHAPE)
+        case _:
+            config = mlp.MlpConfig(hidden_sizes=(5,), embedding_size=4, activation="tanh")
+            return mlp.build(config, SHAPE)
 
 
-@pytest.mark.parametrize("name", ["mlp", "rnn"])
+@pytest.mark.parametrize("name", ["mlp", "rnn", "lstm", "gru"])
 def test_a_text_has_the_same_logits_however_long_its_neighbours_are(name: str) -> None:
     model = build(name)
 
@@ -43,16 +52,17 @@ def test_the_perceptron_sees_the_sum_of_the_words_before_the_end_by_the_root_of_
     assert seen[1].tolist() == [0.0] * 4
 
 
-def test_the_state_after_the_end_of_a_text_is_read_by_the_output_layer() -> None:
-    model = build("rnn")
-    assert isinstance(model, rnn.RnnClassifier)
+@pytest.mark.parametrize("name", ["rnn", "lstm"])
+def test_the_state_after_the_end_of_a_text_is_read_by_the_output_layer(name: str) -> None:
+    model = build(name)
+    assert isinstance(model, RecurrentClassifier)
 
     each_step, _ = model.rnn(TOKENS, model.rnn.initial_state(2))
 
     torch.testing.assert_close(model(TOKENS), torch.stack([each_step[0, 3], each_step[1, 1]]))
 
 
-@pytest.mark.parametrize("name", ["mlp", "rnn"])
+@pytest.mark.parametrize("name", ["mlp", "rnn", "lstm", "gru"])
 def test_a_word_beside_the_end_of_another_text_has_no_gradient_there(name: str) -> None:
     model = build(name)
 

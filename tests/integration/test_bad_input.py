@@ -187,7 +187,7 @@ def test_an_unknown_component_is_answered_with_the_known_and_the_nearest(
     problem = http.post("/v1/jobs", json={"dataset": "eating", "architecture": "rmn"}).json()
     detail = problem["errors"][0]["detail"]
     assert "did you mean 'rnn'" in detail
-    assert "cnn, mlp, rnn" in detail
+    assert "cnn, gru, lstm, mlp, rnn" in detail
 
 
 def test_a_mismatch_names_what_fits(http: httpx.Client) -> None:

@@ -1,0 +1,81 @@
+"""Long short-term memory (Hochreiter and Schmidhuber 1997), with a forget gate (Gers et al. 2000).
+
+    i, f, o = sigmoid(W u_t + b + V h_{t-1} + c), each with weights of its own
+    g       = tanh(W u_t + b + V h_{t-1} + c)
+    c_t     = f · c_{t-1} + i · g
+    h_t     = o · tanh(c_t)
+
+In the state dict W, V, b and c of the gates lie one below the other, in the order i, f, g, o, under
+torch's own names: `layers.0.lstm.weight_ih_l0` (4 × hidden, input), `weight_hh_l0` (4 × hidden,
+hidden), `bias_ih_l0`, `bias_hh_l0`. The rest is as in every recurrent network: `embedding.weight`
+(vocabulary, embedding), `W_yx` (vocabulary, hidden), `b_y`; of whole texts (classes, hidden).
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from service.architectures import recurrent
+from service.architectures.base import Architecture, Recipe
+from service.architectures.recurrent import Kind, Recurrent, RecurrentClassifier, RecurrentConfig
+from service.domain.components import Component
+from service.domain.shapes import TextClassShape, TextShape
+
+
+class LstmConfig(RecurrentConfig, frozen=True):
+    """Options of the LSTM."""
+
+    type: Literal["lstm"] = "lstm"
+    embedding_size: int = Field(
+        default=128, ge=1, le=4096, description="Length of the learned vector of a word."
+    )
+
+
+class LstmLayer(nn.Module):
+    """One layer; its state (2, batch, hidden) is h above c."""
+
+    def __init__(self, inputs: int, hidden_size: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(inputs, hidden_size)
+        # A gate that begins open lets the first gradients reach the past (Gers et al. 2000).
+        nn.init.zeros_(self.lstm.get_parameter("bias_hh_l0"))
+        bias = nn.init.zeros_(self.lstm.get_parameter("bias_ih_l0"))
+        nn.init.ones_(bias.detach()[hidden_size : 2 * hidden_size])
+
+    def forward(self, inputs: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs (time, batch, input), state → h_t (time, batch, hidden), state after the last."""
+        h, c = state.contiguous().chunk(2)
+        states, after = self.lstm(inputs, (h, c))
+        return states, torch.cat(after)
+
+
+def build(config: LstmConfig, shape: TextShape | TextClassShape) -> Recurrent | RecurrentClassifier:
+    """Build the network for a vocabulary, and for classes if there are any."""
+    hidden = config.hidden_size
+
+    def layer(inputs: int | None) -> LstmLayer:
+        return LstmLayer(inputs or config.embedding_size, hidden)
+
+    return recurrent.build(config, Kind(layer, recurrent.zeros(hidden), parts=2), shape)
+
+
+ARCHITECTURE = Architecture(
+    config=LstmConfig,
+    build=build,
+    fits=("text", "text_classes"),
+    recipe=Recipe(
+        optimizer=Component.model_validate({"type": "adamw", "lr": 0.01, "weight_decay": 0.01}),
+        schedule=Component.model_validate({"type": "one_cycle"}),
+        epochs=10,
+        batch_size=32,
+        gradient_clip=1.0,
+    ),
+    summary="Long short-term memory: gates decide what a cell keeps, takes in and shows.",
+    example={
+        "model": "eating-lstm",
+        "dataset": "eating",
+        "architecture": {"type": "lstm", "hidden_size": 64, "embedding_size": 64},
+    },
+)
