@@ -66,7 +66,10 @@ def errors_of(catalogue: Catalogue, facts: Facts, **fields: Any) -> dict[str, st
 def test_everything_the_package_brings_is_found(catalogue: Catalogue) -> None:
     assert catalogue.components() == [
         *(f"architecture:{name}" for name in ARCHITECTURES),
-        *(f"optimizer:{name}" for name in ("adam", "adamw", "gd", "sgd")),
+        *(
+            f"optimizer:{name}"
+            for name in ("adadelta", "adagrad", "adam", "adamw", "gd", "muon", "rmsprop", "sgd")
+        ),
         *(f"schedule:{name}" for name in ("constant", "cosine", "one_cycle", "step")),
         *(
             f"task:{name}"

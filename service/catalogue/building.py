@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from service.catalogue.discovery import Installed
-from service.catalogue.resolving import read_config, task_options
+from service.catalogue.resolving import build_on_meta, read_config, task_options
 from service.datasets.base import Data
 from service.domain.components import Component
 from service.domain.jobs import Baseline, JobSpec
@@ -42,7 +42,7 @@ def build(installed: Installed, spec: JobSpec, data: Data) -> Trainable:
     batches = prepared.train.steps_per_epoch(spec.training.batch_size)
     steps_per_epoch = 1 if full_batch else batches
     steps = spec.training.max_steps or (spec.training.epochs or 1) * steps_per_epoch
-    optimizer = _optimizer(installed, spec.optimizer, model)
+    optimizer = _optimizer(installed, spec, model, prepared.task.shape)
     return Trainable(
         task=prepared.task,
         train=prepared.train,
@@ -56,6 +56,24 @@ def build(installed: Installed, spec: JobSpec, data: Data) -> Trainable:
         steps=steps,
         epochs=-(-steps // steps_per_epoch),
     )
+
+
+def hidden_parameters(installed: Installed, architecture: Component, shape: Shape) -> set[str]:
+    """Name the parameters none of whose sizes follows from the data: those of hidden layers.
+
+    Which ones needs no rule per architecture: for larger data all others grow.
+    """
+    sizes = shape.model_dump(exclude={"kind"})
+    grown = shape.model_copy(update={name: _more(size) for name, size in sizes.items()})
+    here, there = (
+        {name: parameter.shape for name, parameter in model.named_parameters()}
+        for model in (build_on_meta(installed, architecture, each) for each in (shape, grown))
+    )
+    return {name for name, sizes in here.items() if there.get(name) == sizes}
+
+
+def _more(size: int | tuple[int, ...]) -> int | tuple[int, ...]:
+    return 2 * size + 1 if isinstance(size, int) else tuple(2 * each + 1 for each in size)
 
 
 def build_model(installed: Installed, architecture: Component, shape: Shape) -> nn.Module:
@@ -74,11 +92,12 @@ def seeded_model(
         return build_model(installed, architecture, shape)
 
 
-def _optimizer(installed: Installed, component: Component, model: nn.Module) -> Optimizer:
-    config = read_config(installed.optimizers, component, "/optimizer")
+def _optimizer(installed: Installed, spec: JobSpec, model: nn.Module, shape: Shape) -> Optimizer:
+    kind = installed.optimizers[spec.optimizer.type]
+    config = read_config(installed.optimizers, spec.optimizer, "/optimizer")
+    hidden = hidden_parameters(installed, spec.architecture, shape) if kind.hidden_apart else None
     weight_decay = float(getattr(config, "weight_decay", 0.0))
-    groups = parameter_groups(model, weight_decay=weight_decay)
-    return installed.optimizers[component.type].build(config, groups)
+    return kind.build(config, parameter_groups(model, weight_decay=weight_decay, hidden=hidden))
 
 
 def _schedule(

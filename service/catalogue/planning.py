@@ -9,11 +9,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from service.catalogue.discovery import Installed
-from service.catalogue.resolving import build_on_meta, parameter_count, task_options
+from service.catalogue.resolving import (
+    build_on_meta,
+    parameter_count,
+    read_config,
+    task_options,
+)
 from service.datasets.tokenizers import TOKENS_PER_WORD, TokenizerName
 from service.domain.datasets import AnyFacts, DatasetFacts, LabelledTextFacts, TextFacts
 from service.domain.jobs import JobSpec, Plan
 from service.domain.shapes import Shape
+from service.optimizers.base import OptimizerConfig
 
 _FLOPS_PER_SECOND = 2e11  # two cores in float32, as convolutions and products really reach
 _SECONDS_PER_OPERATION = 6e-6  # what PyTorch spends on a call, however small
@@ -66,7 +72,7 @@ def plan(installed: Installed, spec: JobSpec, facts: DatasetFacts) -> Plan:
     cost = _measure(model, shape, batch_size, _sequence_length(facts.facts, spec))
     model_bytes = _bytes_of(model)
     trained_bytes = 4 * parameter_count(model)
-    slots = _slots(spec)
+    state_bytes = _state_bytes(installed, spec, model)
     per_batch = _BACKWARD * (
         cost.flops / _FLOPS_PER_SECOND + cost.operations * _SECONDS_PER_OPERATION
     )
@@ -78,11 +84,12 @@ def plan(installed: Installed, spec: JobSpec, facts: DatasetFacts) -> Plan:
         steps_per_epoch=steps_per_epoch,
         steps=steps,
         memory_bytes=model_bytes
-        + trained_bytes * (1 + slots)
+        + trained_bytes
+        + state_bytes
         + 2 * cost.activation_bytes
         + sum(file.bytes for file in facts.files)
         + task.data_bytes(facts.facts, options),
-        checkpoint_bytes=model_bytes + trained_bytes * slots,
+        checkpoint_bytes=model_bytes + state_bytes,
         # Validation goes forward over what is held out: a twentieth is a fair guess.
         estimated_seconds=round(run_batches * per_batch * 1.05 + 0.02 * epochs, 2),
         warnings=_warnings(spec, full_batch=full_batch, batches=batches, epochs=epochs),
@@ -124,12 +131,11 @@ def _tokens_per_word(spec: JobSpec) -> float:
     return TOKENS_PER_WORD.get(cast("TokenizerName", tokenizer), 1.0)
 
 
-def _slots(spec: JobSpec) -> int:
-    """Count the numbers an optimizer keeps for each weight."""
-    options = spec.optimizer.options()
-    if "betas" in options:
-        return 2
-    return 1 if options.get("momentum") else 0
+def _state_bytes(installed: Installed, spec: JobSpec, model: nn.Module) -> int:
+    """Count what a checkpoint holds beside a model: what the optimizer keeps for each weight."""
+    config = read_config(installed.optimizers, spec.optimizer, "/optimizer")
+    slots = config.slots() if isinstance(config, OptimizerConfig) else 0
+    return 4 * parameter_count(model) * slots
 
 
 def _bytes_of(model: nn.Module) -> int:

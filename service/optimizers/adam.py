@@ -18,6 +18,10 @@ class AdamConfig(OptimizerConfig, frozen=True):
     eps: Epsilon = 1e-8
     weight_decay: WeightDecay = 0.0
 
+    def slots(self) -> int:
+        """Count both moments for each weight."""
+        return 2
+
 
 class AdamWConfig(OptimizerConfig, frozen=True):
     """Options of AdamW; its weight decay acts on the weights themselves, times lr."""
@@ -27,6 +31,10 @@ class AdamWConfig(OptimizerConfig, frozen=True):
     betas: Betas = (0.9, 0.999)
     eps: Epsilon = 1e-8
     weight_decay: WeightDecay = 0.01
+
+    def slots(self) -> int:
+        """Count both moments for each weight."""
+        return 2
 
 
 # fused: one kernel for all parameters. For small models it takes a third of the time of the loop
@@ -44,8 +52,12 @@ def build_adamw(config: AdamWConfig, groups: ParameterGroups) -> TorchAdamW:
 
 
 ADAM = OptimizerKind(
-    config=AdamConfig, build=build_adam, summary="Adam: a step size of its own for every weight."
+    config=AdamConfig,
+    build=build_adam,
+    summary="Adam: a step size of its own for every weight.",
 )
 ADAMW = OptimizerKind(
-    config=AdamWConfig, build=build_adamw, summary="Adam with decoupled weight decay."
+    config=AdamWConfig,
+    build=build_adamw,
+    summary="Adam with decoupled weight decay.",
 )

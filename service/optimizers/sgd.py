@@ -29,6 +29,10 @@ class SgdConfig(OptimizerConfig, frozen=True):
             raise ValueError(message)
         return self
 
+    def slots(self) -> int:
+        """Count the last step, if it counts for each weight."""
+        return int(self.momentum > 0)
+
 
 def build(config: SgdConfig, groups: ParameterGroups) -> optim.SGD:
     """Build SGD over parameter groups that carry their weight decay."""
@@ -36,5 +40,7 @@ def build(config: SgdConfig, groups: ParameterGroups) -> optim.SGD:
 
 
 SGD = OptimizerKind(
-    config=SgdConfig, build=build, summary="Stochastic gradient descent with momentum."
+    config=SgdConfig,
+    build=build,
+    summary="Stochastic gradient descent with momentum.",
 )

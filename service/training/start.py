@@ -15,7 +15,14 @@ from service.domain.environments import Difference, Environment, as_json, differ
 from service.domain.jobs import JobSpec
 from service.domain.ports import Recorder
 from service.training import device as devices
-from service.training.state import Cursor, TrainingState, read_header, restore, restore_kept
+from service.training.state import (
+    Cursor,
+    TrainingState,
+    place_optimizer,
+    read_header,
+    restore,
+    restore_kept,
+)
 from service.training.validation import stream_seed
 
 
@@ -65,6 +72,7 @@ def begin(
     if before is not None and differs and spec.training.exact == "required":
         raise NotExact(before, in_words(differs))
     devices.place(trainable.model, device, memory_format)
+    place_optimizer(trainable.optimizer)
     state = TrainingState(
         model=trainable.model.train(),
         optimizer=trainable.optimizer,

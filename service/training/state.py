@@ -70,6 +70,13 @@ def restore_weights(model: nn.Module, weights: bytes) -> None:
     model.load_state_dict(load(weights))
 
 
+def place_optimizer(optimizer: Optimizer) -> None:
+    """Put what an optimizer keeps from the first (Adagrad does) where its parameters are."""
+    tensors, content = _flatten_optimizer(optimizer)
+    if tensors:
+        _restore_optimizer(optimizer, content, tensors)
+
+
 def capture(state: TrainingState) -> tuple[TensorFile, TensorFile]:
     """Return (weights, state): with both, `restore` goes on as if nothing had happened.
 
