@@ -21,7 +21,7 @@ from service.domain.shapes import ImageShape
 from service.domain.validation import parse
 from tests.tasks.tables import a_table
 
-ARCHITECTURES = ["cnn", "gru", "lstm", "mlp", "rnn"]
+ARCHITECTURES = ["cnn", "gru", "lstm", "mlp", "rnn", "transformer"]
 TEXT = TextFacts(
     sequences="lines", lines=2000, words=14000, distinct_words=300, vocabulary_sizes=[302, 290]
 )
