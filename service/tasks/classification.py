@@ -32,7 +32,14 @@ from service.tasks.table_columns import MAX_CLASSES, Chosen, asks_for_a_number, 
 from service.tasks.table_features import Features, Values, fit, restored, widths
 from service.tasks.table_inputs import encode_rows
 from service.tasks.table_options import TableOptions
-from service.tasks.table_rows import TableExamples, divide, is_missing, take, training_rows
+from service.tasks.table_rows import (
+    TableExamples,
+    data_bytes,
+    divide,
+    is_missing,
+    take,
+    training_rows,
+)
 
 
 class ClassificationOptions(TableOptions):
@@ -175,6 +182,7 @@ TASK: TaskKind[ClassificationOptions] = TaskKind(
     steps_per_epoch=steps_per_epoch,
     prepare=cast("Any", prepare),
     restore=restore,
+    data_bytes=lambda facts, options: data_bytes(facts, shape(facts, options)),
     suits=lambda facts, options: not asks_for_a_number(facts, options),
 )
 

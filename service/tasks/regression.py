@@ -34,7 +34,7 @@ from service.tasks.table_columns import Chosen, asks_for_a_number, choose, find_
 from service.tasks.table_features import Features, Numbers, fit, measure, restored, widths
 from service.tasks.table_inputs import encode_rows
 from service.tasks.table_options import TableOptions
-from service.tasks.table_rows import TableExamples, divide, take, training_rows
+from service.tasks.table_rows import TableExamples, data_bytes, divide, take, training_rows
 
 
 class RegressionOptions(TableOptions):
@@ -212,6 +212,7 @@ TASK: TaskKind[RegressionOptions] = TaskKind(
     steps_per_epoch=steps_per_epoch,
     prepare=cast("Any", prepare),
     restore=restore,
+    data_bytes=lambda facts, options: data_bytes(facts, shape(facts, options)),
     suits=asks_for_a_number,
 )
 

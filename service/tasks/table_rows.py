@@ -17,6 +17,7 @@ from service.datasets import splits
 from service.datasets.base import TableData
 from service.domain.datasets import TableFacts
 from service.domain.problems import invalid_field
+from service.domain.shapes import TableShape
 from service.tasks.base import Batch
 from service.tasks.order import EpochOrder
 from service.tasks.table_columns import Chosen
@@ -85,6 +86,11 @@ def training_rows(facts: TableFacts, options: TableOptions) -> int:
     """Guess how many rows train: exactly, unless rows repeat, lack the target or are in groups."""
     held_out = facts.test_rows or splits.held_out(facts.rows, options.validation_fraction)
     return max(1, facts.rows - held_out)
+
+
+def data_bytes(facts: TableFacts, shape: TableShape) -> int:
+    """Count the bytes of all rows as they are read, in float64, and as features, in float32."""
+    return facts.rows * (8 * len(facts.columns) + 4 * (shape.numbers + len(shape.categories)))
 
 
 def take(data: TableData, chosen: Chosen, rows: NDArray[np.int64]) -> dict[str, Values]:

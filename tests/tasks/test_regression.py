@@ -255,6 +255,19 @@ def test_columns_that_do_not_fit_are_refused_with_their_place(
     assert said in errors[pointer]
 
 
+def test_a_value_of_its_own_column_takes_the_memory_of_a_number_in_every_row() -> None:
+    columns = {
+        "of": [f"town {n % 500}" for n in range(2000)],
+        "power": [float(n) for n in range(2000)],
+    }
+    facts = a_table(columns).facts
+    vectors, one_hot = (
+        regression.TASK.data_bytes(facts, RegressionOptions.model_validate({"categorical": how}))
+        for how in ("embedding", "one_hot")
+    )
+    assert one_hot - vectors == 4 * 2000 * (500 - 1)
+
+
 def test_text_columns_are_left_out_or_refused() -> None:
     data = a_table(kinds={"sky": "text"})
     assert "sky" not in {
