@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from service.architectures.base import SequenceModel
+from service.architectures.base import SequenceModel, WithOutput
 from service.datasets import tokenizers
 from service.datasets.base import TextData
 from service.datasets.tokenizers import Tokenizer
@@ -25,6 +25,7 @@ from service.domain.shapes import Axis, TextShape
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.candidates import most_probable
 from service.tasks.evaluating import WordEvidence
+from service.tasks.linear_cross_entropy import linear_cross_entropy
 from service.tasks.next_word_options import NextWordOptions, shape, steps_per_epoch
 from service.tasks.next_word_splits import split
 from service.tasks.sequences import IGNORED
@@ -67,10 +68,14 @@ class NextWord:
         self, model: nn.Module, batch: Batch, carry: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Return the mean cross-entropy, and for a stream the state to go on from."""
-        logits, state = self._run(model, batch, carry)
-        loss = functional.cross_entropy(
-            logits.flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORED
-        )
+        targets = batch.targets.flatten()
+        if isinstance(model, WithOutput):
+            hidden, state = model.hidden(batch.inputs, _state(model, batch, carry))
+            output = model.output()
+            loss = linear_cross_entropy(hidden.flatten(0, 1), output, targets, ignored=IGNORED)
+        else:
+            logits, state = self._run(model, batch, carry)
+            loss = functional.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORED)
         return loss, state.detach() if self._sequences == "stream" else None
 
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
@@ -149,9 +154,7 @@ class NextWord:
 
     @staticmethod
     def _run(model: nn.Module, batch: Batch, carry: Tensor | None) -> tuple[Tensor, Tensor]:
-        sequence_model = cast("SequenceModel", model)
-        state = sequence_model.initial_state(len(batch.inputs)) if carry is None else carry
-        return sequence_model(batch.inputs, state)
+        return cast("SequenceModel", model)(batch.inputs, _state(model, batch, carry))
 
 
 def prepare(data: TextData, options: NextWordOptions) -> Prepared:
@@ -200,6 +203,11 @@ TASK: TaskKind[NextWordOptions] = TaskKind(
     prepare=cast("Any", prepare),
     restore=restore,
 )
+
+
+def _state(model: nn.Module, batch: Batch, carry: Tensor | None) -> Tensor:
+    """Return the state that a batch begins with."""
+    return cast("SequenceModel", model).initial_state(len(batch.inputs)) if carry is None else carry
 
 
 def _loss_and_hits(logits: Tensor, targets: Tensor) -> Tensor:
