@@ -1,7 +1,8 @@
 """Convolutional network for images: a stem, blocks that halve the image, a classifier.
 
 Inside a block the pooling comes before batch norm and activation: they then work on a quarter of
-the values, and max pooling commutes with both where the norm's scale is positive.
+the values, and max pooling commutes with both where the norm's scale is positive. With shortcuts, a
+block learns what to add to what came in (He et al. 2016): σ(F(x) + x).
 """
 
 from typing import Annotated, Literal
@@ -12,8 +13,14 @@ from torch import Tensor, nn
 
 from service.architectures.activations import ACTIVATIONS, Activation
 from service.architectures.base import Architecture, ArchitectureConfig, Recipe
-from service.architectures.layers import BatchNorm2d, dense_layers
-from service.domain.base import Incoming
+from service.architectures.layers import (
+    ABOUT_INITIALIZATION,
+    BatchNorm2d,
+    Initialization,
+    dense_layers,
+    initialize,
+)
+from service.domain.base import LATER, Incoming
 from service.domain.components import Component
 from service.domain.problems import invalid_field
 from service.domain.requests import Sizes
@@ -53,6 +60,15 @@ class CnnConfig(ArchitectureConfig, frozen=True):
     hidden_sizes: Annotated[Sizes, Field(max_length=64)] = Field(
         default=(), description="Units of fully connected layers before the logits."
     )
+    residual: Annotated[bool, LATER] = Field(
+        default=False,
+        description="Add to each block what came into it, before its last activation (He et al. "
+        "2016): pooled as the block pools, and projected by a convolution of 1 × 1 where the "
+        "channels change. Deep networks learn then.",
+    )
+    initialization: Annotated[Initialization, LATER] = Field(
+        default="default", description=ABOUT_INITIALIZATION
+    )
 
 
 class Cnn(nn.Module):
@@ -66,24 +82,24 @@ class Cnn(nn.Module):
         self.blocks = nn.ModuleList()
         channels = config.stem_channels
         for block in config.blocks:
-            self.blocks.append(_block(config, channels, block))
+            make = ResidualBlock if config.residual else _block
+            self.blocks.append(make(config, channels, block))
             channels = block.channels
         height, width = _check_size(config, shape)
         average = config.global_pool == "average"
         features = channels if average else channels * height * width
         self.pool = nn.AdaptiveAvgPool2d(1) if average else nn.Identity()
-        self.head = nn.Sequential(
-            nn.Flatten(),
-            nn.Dropout(config.dropout),
-            *dense_layers(
-                features,
-                config.hidden_sizes,
-                config.activation,
-                batch_norm=config.batch_norm,
-                dropout=config.dropout,
-            ),
-            nn.Linear(config.hidden_sizes[-1] if config.hidden_sizes else features, shape.classes),
+        hidden = dense_layers(
+            features,
+            config.hidden_sizes,
+            config.activation,
+            batch_norm=config.batch_norm,
+            dropout=config.dropout,
         )
+        inputs = config.hidden_sizes[-1] if config.hidden_sizes else features
+        last = nn.Linear(inputs, shape.classes)
+        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(config.dropout), *hidden, last)
+        initialize(self, config.initialization, config.activation, last=last)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits (batch, classes)."""
@@ -94,6 +110,30 @@ class Cnn(nn.Module):
         for block in self.blocks:
             features = block(features)
         return self.head(self.pool(features))
+
+
+class ResidualBlock(nn.Module):
+    """σ(F(x) + x): F are the convolutions of a block, x is made to fit where they change it."""
+
+    def __init__(self, config: CnnConfig, channels: int, block: CnnBlock) -> None:
+        super().__init__()
+        self.convolutions = _block(config, channels, block, activate_last=False)
+        self.activation = ACTIVATIONS[config.activation]()
+        shortcut = _pooling(block.pool)
+        if block.channels != channels:
+            shortcut.append(nn.Conv2d(channels, block.channels, 1, bias=not config.batch_norm))
+            if config.batch_norm:
+                shortcut.append(BatchNorm2d(block.channels))
+        self.shortcut = nn.Sequential(*shortcut)
+        norms = [each for each in self.convolutions.modules() if isinstance(each, BatchNorm2d)]
+        for last in norms[-1:]:
+            # At the beginning the block adds nothing: however deep, the signal goes through
+            # (Goyal et al. 2017).
+            nn.init.zeros_(last.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features (batch, channels, height, width), halved where the block pools."""
+        return self.activation(self.convolutions(features) + self.shortcut(features))
 
 
 def build(config: CnnConfig, shape: ImageShape) -> Cnn:
@@ -111,34 +151,53 @@ def _check_size(config: CnnConfig, shape: ImageShape) -> tuple[int, int]:
             raise invalid_field(
                 f"/architecture/blocks/{index}/pool",
                 f"shrinks an image of {height} × {width} pixels to nothing; "
-                f"the data have {shape.height} × {shape.width}: use fewer pools, or none here",
+                f"the images have {shape.height} × {shape.width}: use fewer pools, or none here",
             )
         height, width = height // 2, width // 2
     return height, width
 
 
-def _block(config: CnnConfig, channels: int, block: CnnBlock) -> nn.Sequential:
+def _block(
+    config: CnnConfig, channels: int, block: CnnBlock, *, activate_last: bool = True
+) -> nn.Sequential:
     layers: list[nn.Module] = []
     for index in range(block.convolutions):
         pool: Pool = block.pool if index == 0 else "none"
-        layers.append(_convolution(config, channels, block.channels, block.kernel_size, pool))
+        activate = activate_last or index < block.convolutions - 1
+        layers.append(
+            _convolution(
+                config, channels, block.channels, block.kernel_size, pool, activate=activate
+            )
+        )
         channels = block.channels
     return nn.Sequential(*layers)
 
 
 def _convolution(
-    config: CnnConfig, inputs: int, outputs: int, kernel_size: int, pool: Pool
+    config: CnnConfig,
+    inputs: int,
+    outputs: int,
+    kernel_size: int,
+    pool: Pool,
+    *,
+    activate: bool = True,
 ) -> nn.Sequential:
     """Make convolution, pooling, batch norm (which replaces the bias) and activation."""
     layers: list[nn.Module] = [
         nn.Conv2d(inputs, outputs, kernel_size, padding="same", bias=not config.batch_norm)
     ]
-    if pool != "none":
-        layers.append(nn.MaxPool2d(2) if pool == "max" else nn.AvgPool2d(2))
+    layers += _pooling(pool)
     if config.batch_norm:
         layers.append(BatchNorm2d(outputs))
-    layers.append(ACTIVATIONS[config.activation]())
+    if activate:
+        layers.append(ACTIVATIONS[config.activation]())
     return nn.Sequential(*layers)
+
+
+def _pooling(pool: Pool) -> list[nn.Module]:
+    if pool == "none":
+        return []
+    return [nn.MaxPool2d(2) if pool == "max" else nn.AvgPool2d(2)]
 
 
 ARCHITECTURE = Architecture(

@@ -1,4 +1,7 @@
-"""Layers that several architectures are made of."""
+"""Layers that several architectures are made of, and how their weights begin."""
+
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -39,6 +42,53 @@ def dense_layers(
             layers.append(nn.Dropout(dropout))
         inputs = size
     return layers
+
+
+Initialization = Literal["default", "xavier", "kaiming", "orthogonal", "zeros"]
+
+ABOUT_INITIALIZATION = (
+    "How weights begin; biases then begin at 0. default: as PyTorch and this architecture do. "
+    "xavier: variance 2 / (inputs + outputs) of a layer (Glorot and Bengio 2010). kaiming: "
+    "1 / inputs (He et al. 2015). orthogonal: rows at right angles (Saxe et al. 2014). All three "
+    "times the square of the activation's gain. zeros, to see why weights begin at random: units "
+    "that are equal get equal gradients and stay equal, so that a layer of sigmoids is worth one, "
+    "and behind relu or tanh nothing learns but the last bias."
+)
+"""What the option of an architecture says."""
+
+
+def initialize(
+    model: nn.Module, how: Initialization, activation: Activation, *, last: nn.Module
+) -> None:
+    """Draw the weights of all linear and convolutional layers anew, unless `how` is default.
+
+    Each has the gain of the activation that follows it, `last` has none: it makes the logits.
+    """
+    if how == "default":
+        return
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            _BEGINNINGS[how](layer.weight, 1.0 if layer is last else GAINS[activation])
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def _kaiming(weight: Tensor, gain: float) -> Tensor:
+    # torch's own knows no gain of a step, and takes 1 for a sigmoid's.
+    return nn.init.normal_(weight, std=gain * weight[0].numel() ** -0.5)
+
+
+def _zeros(weight: Tensor, gain: float) -> Tensor:
+    del gain
+    return nn.init.zeros_(weight)
+
+
+_BEGINNINGS: Mapping[Initialization, Callable[[Tensor, float], Tensor]] = {
+    "xavier": nn.init.xavier_normal_,
+    "kaiming": _kaiming,
+    "orthogonal": nn.init.orthogonal_,
+    "zeros": _zeros,
+}
 
 
 def _is_one(norm: nn.BatchNorm1d | nn.BatchNorm2d, values: Tensor) -> bool:

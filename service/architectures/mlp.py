@@ -13,7 +13,12 @@ from torch import Tensor, nn
 
 from service.architectures.activations import Activation
 from service.architectures.base import Architecture, ArchitectureConfig, Recipe
-from service.architectures.layers import dense_layers
+from service.architectures.layers import (
+    ABOUT_INITIALIZATION,
+    Initialization,
+    dense_layers,
+    initialize,
+)
 from service.domain.base import LATER
 from service.domain.components import Component
 from service.domain.requests import Sizes
@@ -36,6 +41,9 @@ class MlpConfig(ArchitectureConfig, frozen=True):
     batch_norm: bool = Field(default=False, description="Normalise before each activation.")
     embedding_size: Annotated[int, LATER] = Field(
         default=64, ge=1, le=4096, description="Of texts: length of the vector of a word."
+    )
+    initialization: Annotated[Initialization, LATER] = Field(
+        default="default", description=ABOUT_INITIALIZATION
     )
 
 
@@ -89,8 +97,10 @@ def build(config: MlpConfig, shape: ImageShape | TextClassShape | TableShape) ->
         batch_norm=config.batch_norm,
         dropout=config.dropout,
     )
-    last = config.hidden_sizes[-1] if config.hidden_sizes else inputs
-    return nn.Sequential(first, *hidden, nn.Linear(last, outputs))
+    last = nn.Linear(config.hidden_sizes[-1] if config.hidden_sizes else inputs, outputs)
+    model = nn.Sequential(first, *hidden, last)
+    initialize(model, config.initialization, config.activation, last=last)
+    return model
 
 
 def _ends(
