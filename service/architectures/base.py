@@ -91,3 +91,10 @@ class WithOutput(Protocol):
     def output(self) -> Output:
         """Return the last layer."""
         ...
+
+
+@runtime_checkable
+class WithContext(Protocol):
+    """A text model that sees only so many tokens at once, the last ones."""
+
+    context: int

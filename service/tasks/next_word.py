@@ -29,7 +29,14 @@ from service.tasks.linear_cross_entropy import linear_cross_entropy
 from service.tasks.next_word_options import NextWordOptions, shape, steps_per_epoch
 from service.tasks.next_word_splits import split
 from service.tasks.sequences import IGNORED
-from service.tasks.texts import MAX_WORDS, by_length, last_logits, read_texts, warnings_about
+from service.tasks.texts import (
+    MAX_WORDS,
+    by_length,
+    last_logits,
+    read_texts,
+    warn_of_context,
+    warnings_about,
+)
 
 _LOGITS_AT_ONCE = 1 << 22  # a model gives logits for every word read; this bounds their memory
 
@@ -124,7 +131,11 @@ class NextWord:
         )
 
     def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
-        """Return the logits (input, vocabulary) of the word after each input."""
+        """Return the logits (input, vocabulary) of the word after each input.
+
+        Adds a warning to each input of which the model cannot see the beginning.
+        """
+        warn_of_context(model, encoded.lengths, encoded.warnings)
         at_once = max(1, _LOGITS_AT_ONCE // len(self.vocabulary))
 
         def run(tokens: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from service.architectures.base import SequenceModel
+from service.architectures.base import SequenceModel, WithContext
 from service.domain.predictions import Input
 from service.domain.problems import FieldError, Invalid
 from service.domain.text import clean
@@ -70,8 +70,24 @@ def by_length(
     return answers
 
 
+def warn_of_context(
+    model: nn.Module, lengths: Sequence[int], warnings: Sequence[list[str]]
+) -> None:
+    """Add a warning to what is longer than the model sees; lengths are with the first `<eos>`."""
+    if isinstance(model, WithContext):
+        for length, noticed in zip(lengths, warnings, strict=True):
+            if length - 1 > model.context:
+                seen = f"the last {model.context} of {length - 1}"
+                noticed.append(f"the model sees {model.context} words at once: {seen} were read")
+
+
 def last_logits(model: nn.Module, tokens: Tensor, window: int) -> Tensor:
-    """Read equally long sequences window by window; return the logits after the last word."""
+    """Read equally long sequences window by window; return the logits after the last word.
+
+    Of a model that sees only so many words at once, these are all that it reads.
+    """
+    if isinstance(model, WithContext):
+        tokens = tokens[:, -model.context :]
     device = next(model.parameters()).device
     sequence_model = cast("SequenceModel", model)
     state = sequence_model.initial_state(len(tokens))
