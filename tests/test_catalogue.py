@@ -70,7 +70,18 @@ def test_everything_the_package_brings_is_found(catalogue: Catalogue) -> None:
             f"optimizer:{name}"
             for name in ("adadelta", "adagrad", "adam", "adamw", "gd", "muon", "rmsprop", "sgd")
         ),
-        *(f"schedule:{name}" for name in ("constant", "cosine", "one_cycle", "step")),
+        *(
+            f"schedule:{name}"
+            for name in (
+                "constant",
+                "cosine",
+                "exponential",
+                "linear",
+                "one_cycle",
+                "plateau",
+                "step",
+            )
+        ),
         *(
             f"task:{name}"
             for name in (
@@ -205,6 +216,12 @@ def test_max_steps_takes_the_place_of_epochs(catalogue: Catalogue) -> None:
             {"training": {"early_stopping": {"metric": "val_perplexity"}}},
             "/training/early_stopping/metric",
             "known: val_accuracy, val_loss",
+        ),
+        (
+            images(),
+            {"schedule": {"type": "plateau", "metric": "val_los"}},
+            "/schedule/metric",
+            "mean 'val_loss'",
         ),
         (
             images(),

@@ -14,6 +14,7 @@ from service.domain.components import Component
 from service.domain.jobs import Baseline, JobSpec
 from service.domain.shapes import Shape
 from service.optimizers.base import parameter_groups
+from service.optimizers.plateau import PlateauLR
 from service.tasks.base import Examples, Task
 
 
@@ -109,4 +110,6 @@ def _schedule(
     def factor(step: int) -> float:
         return kind.factor(config, step, steps)
 
-    return LambdaLR(optimizer, factor)
+    if kind.watch is None:
+        return LambdaLR(optimizer, factor)
+    return PlateauLR(optimizer, factor, kind.watch(config))

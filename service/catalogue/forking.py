@@ -91,7 +91,7 @@ def fork(
     same_names = _changed_data(spec, parent.spec) is None
     fresh = _fresh(installed, spec, facts, trained_as, preparation, same_names=same_names)
     drops = _drops(installed, spec, source, fresh)
-    keeps = _keeps(spec, source, drops)
+    keeps = _keeps(installed, spec, source, drops)
     here = "position" in keeps
     begun = ContinuesFrom(
         job=parent.id,
@@ -151,10 +151,13 @@ def _drops(
     _drop_optimizer(drops, spec, before, changed=changed)
     _drop_position(installed, drops, spec, before, changed=changed)
     _drop_memory(drops, spec, source)
+    _drop_schedule(installed, drops, spec, before)
     return drops
 
 
-def _keeps(spec: JobSpec, source: ForkSource, drops: dict[Part, str]) -> list[Part]:
+def _keeps(
+    installed: Installed, spec: JobSpec, source: ForkSource, drops: dict[Part, str]
+) -> list[Part]:
     """List what is there and not dropped; all weights or some, some are always kept."""
     there: dict[Part, bool] = {
         "weights": True,
@@ -162,6 +165,7 @@ def _keeps(spec: JobSpec, source: ForkSource, drops: dict[Part, str]) -> list[Pa
         "position": True,
         "best": source.best is not None,
         "early_stopping": _both_stop_early(spec, source.job.spec),
+        "schedule": _both_watch(installed, spec, source.job.spec),
     }
     return [part for part, is_there in there.items() if is_there and part not in drops]
 
@@ -261,6 +265,25 @@ def _drop_memory(drops: dict[Part, str], spec: JobSpec, source: ForkSource) -> N
         drops.pop("early_stopping", None)
     elif reason or stopping.metric != stopped.metric:
         drops["early_stopping"] = reason or "the metric is another"
+
+
+def _drop_schedule(
+    installed: Installed, drops: dict[Part, str], spec: JobSpec, before: JobSpec
+) -> None:
+    """Drop what a schedule has seen where it was seen of another training."""
+    if not _both_watch(installed, spec, before):
+        drops.pop("schedule", None)
+    elif "position" in drops:
+        drops["schedule"] = "training begins again at step 0"
+    elif "weights" in drops:
+        drops["schedule"] = "not all weights fit"
+    elif spec.schedule != before.schedule or spec.optimizer != before.optimizer:
+        drops["schedule"] = "options of the schedule or of the optimizer changed"
+
+
+def _both_watch(installed: Installed, spec: JobSpec, before: JobSpec) -> bool:
+    kinds = [installed.schedules.get(each.schedule.type) for each in (spec, before)]
+    return all(kind is not None and kind.watch is not None for kind in kinds)
 
 
 def _both_stop_early(spec: JobSpec, before: JobSpec) -> bool:

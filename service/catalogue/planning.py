@@ -92,7 +92,7 @@ def plan(installed: Installed, spec: JobSpec, facts: DatasetFacts) -> Plan:
         checkpoint_bytes=model_bytes + state_bytes,
         # Validation goes forward over what is held out: a twentieth is a fair guess.
         estimated_seconds=round(run_batches * per_batch * 1.05 + 0.02 * epochs, 2),
-        warnings=_warnings(spec, full_batch=full_batch, batches=batches, epochs=epochs),
+        warnings=_warnings(installed, spec, batches=batches, epochs=epochs),
     )
 
 
@@ -142,7 +142,9 @@ def _bytes_of(model: nn.Module) -> int:
     return sum(value.numel() * value.element_size() for value in model.state_dict().values())
 
 
-def _warnings(spec: JobSpec, *, full_batch: bool, batches: int, epochs: int) -> list[str]:
+def _warnings(installed: Installed, spec: JobSpec, *, batches: int, epochs: int) -> list[str]:
+    full_batch = installed.optimizers[spec.optimizer.type].full_batch
+    goes_by_length = installed.schedules[spec.schedule.type].watch is None
     warnings: list[str] = []
     if full_batch:
         warnings.append(
@@ -151,7 +153,8 @@ def _warnings(spec: JobSpec, *, full_batch: bool, batches: int, epochs: int) -> 
         )
     if not full_batch and batches == 1:
         warnings.append("one batch holds all training data; a smaller batch_size gives more steps")
-    if spec.training.early_stopping is not None and spec.schedule.type != "constant":
+    stopping = spec.training.early_stopping is not None
+    if stopping and goes_by_length and spec.schedule.type != "constant":
         warnings.append(
             f"the {spec.schedule.type} schedule is laid out over the whole length; "
             "early stopping may end it before lr has come down"

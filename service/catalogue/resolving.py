@@ -53,7 +53,7 @@ def resolve(
         ),
         architecture=_filled(installed.architectures, request.architecture, "/architecture"),
         optimizer=_filled(installed.optimizers, optimizer, "/optimizer"),
-        schedule=_filled(installed.schedules, schedule, "/schedule"),
+        schedule=_schedule(installed, schedule, task),
         training=_training(request.training, recipe, task),
     )
     _check_parameters(installed, spec.architecture, shape, max_parameters)
@@ -167,13 +167,24 @@ def _filled(kinds: Mapping[str, _HasConfig], component: Component, pointer: str)
     return Component.of(read_config(kinds, component, pointer))
 
 
+def _schedule(installed: Installed, component: Component, task: TaskKind[Any]) -> Component:
+    config = read_config(installed.schedules, component, "/schedule")
+    watch = installed.schedules[component.type].watch
+    if watch is not None:
+        _check_metric(watch(config).metric, task, "/schedule/metric")
+    return Component.of(config)
+
+
+def _check_metric(metric: str, task: TaskKind[Any], pointer: str) -> None:
+    if metric not in task.metrics:
+        names = known_names(task.metrics, near=metric)
+        raise invalid_field(pointer, f"is no metric of {task.name}; {names}")
+
+
 def _training(options: TrainingOptions, recipe: Recipe, task: TaskKind[Any]) -> TrainingSpec:
     stopping = options.early_stopping
-    if stopping is not None and stopping.metric not in task.metrics:
-        names = known_names(task.metrics, near=stopping.metric)
-        raise invalid_field(
-            "/training/early_stopping/metric", f"is no metric of {task.name}; {names}"
-        )
+    if stopping is not None:
+        _check_metric(stopping.metric, task, "/training/early_stopping/metric")
     epochs = options.epochs
     if epochs is None and options.max_steps is None:
         epochs = recipe.epochs

@@ -12,9 +12,9 @@ from pydantic import Field
 from service.domain.base import Outgoing
 from service.domain.components import Component
 
-Part = Literal["weights", "optimizer", "position", "best", "early_stopping"]
+Part = Literal["weights", "optimizer", "position", "best", "early_stopping", "schedule"]
 """What of a training state a fork keeps or drops. `position` is the step, the epoch, the place in
-the data, and the random states there."""
+the data, and the random states there; `schedule` what a schedule like `plateau` has seen."""
 
 
 class Beginning(Outgoing):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from torch import nn
 from torch.optim import Optimizer
@@ -39,13 +39,25 @@ class OptimizerKind(Generic[ConfigT]):
     hidden_apart: bool = False
 
 
+class Watch(NamedTuple):
+    """Multiply lr by `factor` where a validation metric did not improve for `patience` epochs."""
+
+    metric: str
+    factor: float
+    patience: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScheduleKind(Generic[ConfigT]):
-    """One learning-rate schedule: `factor(config, step, steps)` multiplies lr at that step."""
+    """One learning-rate schedule: `factor(config, step, steps)` multiplies lr at that step.
+
+    With `watch(config)` lr falls also by what validation says.
+    """
 
     config: type[ConfigT]
     factor: Callable[[ConfigT, int, int], float]
     summary: str
+    watch: Callable[[ConfigT], Watch] | None = None
 
 
 def parameter_groups(

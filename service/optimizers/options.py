@@ -1,4 +1,4 @@
-"""Option types that several optimizers share, with their bounds."""
+"""Option types that several optimizers or schedules share, with their bounds."""
 
 from typing import Annotated
 
@@ -27,4 +27,14 @@ Betas = Annotated[
     tuple[Beta, Beta],
     Strict(False),  # JSON has no tuples; the two numbers themselves are strict
     Field(description="How much of the old first and second moment is kept at each step."),
+]
+
+WarmupSteps = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=10_000_000,
+        description="Steps in which lr rises linearly from near 0; capped at the length of the "
+        "training.",
+    ),
 ]

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import torch
+from torch.optim.lr_scheduler import LambdaLR
 
 from service.catalogue import Trainable
 from service.domain.jobs import CheckpointKind, JobSpec
 from service.domain.ports import CheckpointDraft, Recorder
+from service.optimizers.plateau import PlateauLR
 from service.tasks.base import Batch
 from service.training.failures import LossNotFinite
 from service.training.reports import Length, Reports
@@ -156,6 +158,8 @@ def _look_and_keep(run: _Run, *, ends: bool) -> None:
             seed=options.seed,
         )
         run.reports.values(metrics)
+        if cursor.position == 0:
+            _tell_schedule(run.state.schedule, metrics)
         kinds |= {"latest", "best"} if _improves(cursor, run.spec, metrics) else {"latest"}
     if kinds:
         _checkpoint(run, sorted(kinds), metrics)
@@ -175,6 +179,17 @@ def _improves(cursor: Cursor, spec: JobSpec, metrics: dict[str, float]) -> bool:
         return False
     cursor.best = finite_or_none(metrics[best_metric])
     return True
+
+
+def _tell_schedule(schedule: LambdaLR, metrics: dict[str, float]) -> None:
+    """Show a schedule that goes by a metric what the epoch brought."""
+    if not isinstance(schedule, PlateauLR):
+        return
+    value = metrics[schedule.watch.metric]
+    if is_better(schedule.watch.metric, value, schedule.best):
+        schedule.improved(finite_or_none(value))
+    else:
+        schedule.did_not_improve()
 
 
 def _out_of_patience(cursor: Cursor, spec: JobSpec) -> bool:

@@ -20,6 +20,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from service.domain.beginnings import Part
 from service.domain.environments import Environment
+from service.optimizers.plateau import MEMORY, set_rates
 from service.training.tensor_file import TensorFile
 
 _FORMAT = 1
@@ -137,20 +138,19 @@ def restore_kept(state: TrainingState, content: bytes, keeps: Collection[Part]) 
     state.cursor = cursor
     carry = tensors.get("carry") if "weights" in keeps else None
     state.carry = None if carry is None else own(carry.to(state.device))
-    _move_schedule(state, header["schedule"], cursor.step)
+    _move_schedule(state.schedule, header["schedule"], remembers="schedule" in keeps)
     _restore_random_states(tensors, state.device)
 
 
-def _move_schedule(state: TrainingState, saved: dict[str, Any], step: int) -> None:
-    """Let the schedule go on at a step, with the learning rates that it gives itself."""
-    schedule = state.schedule
-    pairs = zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
-    rates = [base * factor(step) for base, factor in pairs]
-    own_values = {"base_lrs": schedule.base_lrs, "_last_lr": rates}
-    unchanged: list[None] = [None] * len(rates)
-    schedule.load_state_dict({**saved, **own_values, "lr_lambdas": unchanged})
-    for group, rate in zip(state.optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate
+def _move_schedule(schedule: LambdaLR, saved: dict[str, Any], *, remembers: bool) -> None:
+    """Let a schedule go on at the saved step, with the learning rates that it gives itself."""
+    own_values = schedule.state_dict()
+    fresh = {"base_lrs", *(() if remembers else MEMORY)}
+    moved = {
+        name: saved.get(name, value) for name, value in own_values.items() if name not in fresh
+    }
+    schedule.load_state_dict({**own_values, **moved, "lr_lambdas": own_values["lr_lambdas"]})
+    set_rates(schedule)
 
 
 def holds_carry(content: bytes) -> bool:

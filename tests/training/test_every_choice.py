@@ -1,5 +1,6 @@
-"""Each optimizer of the catalogue: stopped within an epoch and gone on, it ends the same."""
+"""Each optimizer and schedule: stopped within an epoch and gone on, a run ends the same."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from service.training.state import place_optimizer, read_header
 from tests.training.parts import CATALOGUE, MemoryRecorder, a_spec, build, image_data, run
 
 OPTIMIZERS = [info.type for info in CATALOGUE.infos("optimizer")]
+SCHEDULES = [info.type for info in CATALOGUE.infos("schedule")]
 CNN: dict[str, Any] = {
     "type": "cnn",
     "stem_channels": 4,
@@ -17,10 +19,19 @@ CNN: dict[str, Any] = {
 }
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def ends(stop: int | None, **options: Any) -> MemoryRecorder:
     """Train a small network, and if told, stop before a step and go on from the bytes."""
     data = image_data()
-    spec = a_spec(data, CNN, batch_size=16, epochs=3, **options)
+    chosen: dict[str, Any] = {"batch_size": 16, "epochs": 3, **options}
+    spec = a_spec(data, CNN, **chosen)
     _, recorder, _ = run(spec, data, orders={stop: "pause"} if stop else None)
     if stop:
         return run(spec, data, resume=recorder.drafts[-1])[1]
@@ -34,9 +45,38 @@ def test_an_optimizer_that_was_stopped_goes_on_with_the_same_bits(optimizer: str
     assert resumed.drafts[-1] == whole.drafts[-1]
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_schedule_that_was_stopped_goes_on_with_the_same_rates(schedule: str) -> None:
+    whole, resumed = (ends(stop, schedule={"type": schedule}) for stop in (None, 9))
+
+    assert resumed.drafts[-1] == whole.drafts[-1]
+
+
+@pytest.mark.parametrize("stop", [4, 9, 15])
+def test_a_plateau_is_remembered_across_a_resume(stop: int) -> None:
+    plateau = {"type": "plateau", "patience": 1, "factor": 0.25}
+    still = {"type": "sgd", "lr": 1e-30}  # epochs hold 6 steps; the first is better than none
+    whole, resumed = (ends(stop, optimizer=still, schedule=plateau) for stop in (None, stop))
+
+    seen = read_header(whole.drafts[-1].state)["schedule"]
+    assert (seen["waited"], seen["drops"]) == (0, 2)
+    assert whole.series("lr")[18] == pytest.approx(1e-30 * 0.25)
+    assert resumed.drafts[-1] == whole.drafts[-1]
+    assert resumed.series("lr").items() <= whole.series("lr").items()
+
+
+def test_a_plateau_looks_at_the_end_of_epochs_alone() -> None:
+    plateau = {"type": "plateau", "patience": 1}
+    still = {"type": "sgd", "lr": 1e-30}
+
+    last = ends(None, optimizer=still, schedule=plateau, epochs=None, max_steps=15).drafts[-1]
+
+    assert last.step == 15
+    assert read_header(last.state)["schedule"]["drops"] == 1
+
+
 def test_both_learning_rates_of_muon_follow_the_schedule() -> None:
-    linear = {"type": "cosine", "warmup_steps": 3}
-    last = ends(None, optimizer={"type": "muon"}, schedule=linear).drafts[-1]
+    last = ends(None, optimizer={"type": "muon"}, schedule={"type": "cosine"}).drafts[-1]
 
     rates = [group["lr"] for group in read_header(last.state)["optimizer"]["groups"]]
 
