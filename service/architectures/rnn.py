@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from service.architectures import recurrent
 from service.architectures.base import Architecture, Recipe
+from service.architectures.elman import ElmanActivation, elman
 from service.architectures.recurrent import (
     Bidirectional,
     Initialization,
@@ -28,8 +29,6 @@ from service.architectures.recurrent import (
 from service.domain.base import LATER
 from service.domain.components import Component
 from service.domain.shapes import TextClassShape, TextShape
-
-_SIGMA = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 
 
 class RnnConfig(RecurrentConfig, frozen=True):
@@ -46,7 +45,7 @@ class RnnConfig(RecurrentConfig, frozen=True):
         description="Length of u_t as a learned vector; null: u_t is one-hot, and W_xu (into x, "
         "from u) has one column a word.",
     )
-    activation: Literal["tanh", "relu", "sigmoid"] = Field(
+    activation: ElmanActivation = Field(
         default="tanh", description="σ, applied to every element of x_t."
     )
     initial_state: Literal["zeros", "ones", "normal", "learned"] = Field(
@@ -61,13 +60,15 @@ class RnnConfig(RecurrentConfig, frozen=True):
 class RnnLayer(nn.Module):
     """One state: x_t = σ(W_xx x_{t-1} + W_xu u_t + b_x)."""
 
-    def __init__(self, inputs: int, hidden_size: int, activation: str, *, one_hot: bool) -> None:
+    def __init__(
+        self, inputs: int, hidden_size: int, activation: ElmanActivation, *, one_hot: bool
+    ) -> None:
         super().__init__()
         self.W_xx = nn.Parameter(torch.empty(hidden_size, hidden_size))
         self.W_xu = nn.Parameter(torch.empty(hidden_size, inputs))
         self.b_x = nn.Parameter(torch.zeros(hidden_size))
         self.one_hot = one_hot
-        self.sigma = _SIGMA[activation]
+        self.activation: ElmanActivation = activation
         # A turned copy of what was: the state neither fades nor explodes (Saxe et al. 2014).
         nn.init.orthogonal_(self.W_xx)
         # One column of W_xu is all of a one-hot input; of a vector every column adds its part.
@@ -81,13 +82,8 @@ class RnnLayer(nn.Module):
             driven = functional.embedding(inputs, self.W_xu.t()) + self.b_x
         else:
             driven = functional.linear(inputs, self.W_xu, self.b_x)
-        turned = self.W_xx.t()
-        x = state[0]
-        states: list[Tensor] = []
-        for driven_t in driven.unbind(0):
-            x = self.sigma(torch.addmm(driven_t, x, turned))
-            states.append(x)
-        return torch.stack(states), x.unsqueeze(0)
+        states = elman(driven, state[0], self.W_xx, self.activation)
+        return states, states[-1:]
 
 
 def build(config: RnnConfig, shape: TextShape | TextClassShape) -> Recurrent | RecurrentClassifier:
