@@ -117,6 +117,17 @@ def test_an_output_without_a_bias_has_none() -> None:
     assert hidden.grad is not None
 
 
+def test_few_logits_are_not_parted_and_have_the_same_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    targets, inputs = torch.tensor([3, IGNORED, 0]), tensors(3, 4)
+    parted = gradients(ours, inputs, targets, 0.1)
+    monkeypatch.setattr(module, "_LOGITS_AT_ONCE", 12)
+    monkeypatch.setattr(module, "_by_parts", None)
+
+    whole = gradients(ours, inputs, targets, 0.1)
+
+    torch.testing.assert_close(whole, parted)
+
+
 def test_words_without_a_target_get_no_gradient() -> None:
     hidden, matrix, bias = tensors(3, 4)
 
