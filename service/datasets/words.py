@@ -26,7 +26,7 @@ SPECIAL = (UNKNOWN, END)
 
 DEFAULT_MAX_VOCABULARY = 50_000
 
-_LONG = 1 << 20
+_LONG = 1 << 21
 """So many characters are quicker by `numbering`; for fewer it is not worth bringing polars."""
 
 _BLOCK = 1 << 24  # characters that are numbered at once

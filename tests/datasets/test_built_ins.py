@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from service.datasets import idx, registry, splits
-from service.datasets.base import Data, Download, DownloadFile, LabelledTextData, TableData
+from service.datasets.base import (
+    Data,
+    Download,
+    DownloadFile,
+    LabelledTextData,
+    TableData,
+    TextData,
+)
 from service.datasets.builtin import eating, python_docs
 from service.domain.datasets import DatasetFacts, DatasetFile, Facts, ImageFacts, TextFacts
 from tests.datasets.files import a_text_spec, an_idx_spec, images_file, labels_file, opened
@@ -21,6 +28,8 @@ SHIPPED = (
     "digits",
     "fashion-mnist-mini",
     "korean-chat",
+    "korean-talk",
+    "shakespeare",
     "sms-spam",
     "solar",
 )
@@ -66,7 +75,7 @@ def bare(text: str) -> bytes:
     return "".join(normalize("NFC", text).lower().split()).encode()
 
 
-def test_all_seven_are_found() -> None:
+def test_all_that_is_shipped_is_found() -> None:
     assert set(SHIPPED) <= set(registry.built_ins())
 
 
@@ -217,6 +226,26 @@ def test_texts_are_split_by_label_with_all_copies_on_one_side(
     assert (data.held_out == splits.stratified(data.labels, keys, fraction)).all()
     sides = zip(keys, data.held_out.tolist(), strict=True)
     assert len(set(sides)) == len(set(keys))
+
+
+def test_korean_talk_is_the_sentences_of_korean_chat_in_their_order() -> None:
+    data = loaded("korean-talk")
+    assert isinstance(data, TextData)
+    assert data.lines[:4] == [
+        "12시 땡!",
+        "하루가 또 가네요.",
+        "1지망 학교 떨어졌어",
+        "위로해 드립니다.",
+    ]
+    assert data.facts.lines == 2 * 11_823
+
+
+def test_shakespeare_is_a_megabyte_of_running_text() -> None:
+    data = loaded("shakespeare")
+    assert isinstance(data, TextData)
+    assert data.lines[:2] == ["First Citizen:", "Before we proceed any further, hear me speak."]
+    assert data.facts.sequences == "stream"
+    assert len(registry.built_ins()["shakespeare"].files()["file"]) == 1_115_394
 
 
 def test_sms_spam_keeps_the_quotes_that_people_write() -> None:

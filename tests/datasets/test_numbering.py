@@ -34,8 +34,8 @@ def test_pieces_between_spaces_give_the_words_of_the_lines(lines: list[str]) -> 
 
 def test_a_long_text_is_the_same_corpus_as_its_lines() -> None:
     some = ["Οδός ΟΔΟΣ, don't", "", " \t", unicodedata.normalize("NFD", "나는 밥을"), "x" * 99]
-    lines = [f"{line} {number % 977}" if line else "" for number in range(13_000) for line in some]
-    assert sum(map(len, lines)) > 1 << 20  # so many characters go the quick way
+    lines = [f"{line} {number % 977}" if line else "" for number in range(26_000) for line in some]
+    assert sum(map(len, lines)) > 1 << 21  # so many characters go the quick way
     corpus = Corpus.of(lines)
     expected = [words for line in lines if (words := tokenize(line))]
     assert [corpus.line(number) for number in range(corpus.lines)] == expected
