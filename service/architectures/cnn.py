@@ -210,7 +210,7 @@ ARCHITECTURE = Architecture(
         epochs=10,
         batch_size=64,
     ),
-    summary="Convolutional network: blocks of convolutions, pooling, batch norm and activation.",
+    summary="Convolutional network: blocks of convolutions, plain or with shortcuts (ResNet).",
     example={
         "model": "clothes",
         "dataset": "fashion-mnist-mini",
