@@ -253,6 +253,40 @@ def test_a_plan_counts_what_will_be_built(catalogue: Catalogue) -> None:
     assert plan.warnings == []
 
 
+def test_a_plan_counts_the_weights_beside_their_average(catalogue: Catalogue) -> None:
+    plain, averaged = (
+        catalogue.plan(
+            resolved(catalogue, images(8), architecture="mlp", training={"ema": ema}),
+            some_facts(images(8)),
+        )
+        for ema in (None, {"decay": 0.9})
+    )
+
+    weights = 4 * plain.parameters
+    assert averaged.checkpoint_bytes == plain.checkpoint_bytes + weights
+    assert averaged.memory_bytes == plain.memory_bytes + weights
+
+
+def test_a_plan_warns_of_a_schedule_that_early_stopping_cuts_off(catalogue: Catalogue) -> None:
+    def warnings(schedule: str) -> list[str]:
+        training = {"early_stopping": {"metric": "val_loss"}}
+        spec = resolved(catalogue, images(8), schedule=schedule, training=training)
+        return catalogue.plan(spec, some_facts(images(8))).warnings
+
+    assert "whole length" in warnings("linear")[0]
+    assert warnings("plateau") == warnings("constant") == []
+
+
+def test_numbers_have_no_labels_to_smooth(catalogue: Catalogue) -> None:
+    training = {"label_smoothing": 0.1}
+
+    errors = errors_of(catalogue, a_table().facts, training=training)
+    spec = resolved(catalogue, images(), training=training)
+
+    assert "regression does not" in errors["/training/label_smoothing"]
+    assert spec.training.label_smoothing == 0.1
+
+
 def test_full_batch_descent_takes_one_step_an_epoch_and_the_plan_warns(
     catalogue: Catalogue,
 ) -> None:

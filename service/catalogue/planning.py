@@ -132,10 +132,15 @@ def _tokens_per_word(spec: JobSpec) -> float:
 
 
 def _state_bytes(installed: Installed, spec: JobSpec, model: nn.Module) -> int:
-    """Count what a checkpoint holds beside a model: what the optimizer keeps for each weight."""
+    """Count what a checkpoint holds beside the weights that are served.
+
+    That is what the optimizer keeps for each weight, and the weights themselves if their average
+    is served.
+    """
     config = read_config(installed.optimizers, spec.optimizer, "/optimizer")
     slots = config.slots() if isinstance(config, OptimizerConfig) else 0
-    return 4 * parameter_count(model) * slots
+    averaged = 0 if spec.training.ema is None else _bytes_of(model)
+    return 4 * parameter_count(model) * slots + averaged
 
 
 def _bytes_of(model: nn.Module) -> int:

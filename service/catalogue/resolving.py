@@ -185,6 +185,9 @@ def _training(options: TrainingOptions, recipe: Recipe, task: TaskKind[Any]) -> 
     stopping = options.early_stopping
     if stopping is not None:
         _check_metric(stopping.metric, task, "/training/early_stopping/metric")
+    if options.label_smoothing and not task.smooths:
+        detail = f"is for tasks that choose among classes or words, and {task.name} does not: leave"
+        raise invalid_field("/training/label_smoothing", f"{detail} it at 0")
     epochs = options.epochs
     if epochs is None and options.max_steps is None:
         epochs = recipe.epochs
@@ -204,6 +207,8 @@ def _training(options: TrainingOptions, recipe: Recipe, task: TaskKind[Any]) -> 
         max_seconds=options.max_seconds,
         best_metric=task.best_metric,
         exact=options.exact,
+        label_smoothing=options.label_smoothing,
+        ema=options.ema,
     )
 
 

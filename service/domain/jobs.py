@@ -10,7 +10,7 @@ from service.domain.beginnings import Beginning, ContinuesFrom, InitialWeights
 from service.domain.components import Component
 from service.domain.environments import Environment
 from service.domain.evaluations import Evaluation
-from service.domain.requests import Device, EarlyStopping, Exactness, JobKind, Precision
+from service.domain.requests import Device, EarlyStopping, Ema, Exactness, JobKind, Precision
 
 JobId = NewType("JobId", str)
 LeaseToken = NewType("LeaseToken", str)
@@ -55,6 +55,8 @@ class TrainingSpec(Outgoing):
     max_seconds: float | None
     best_metric: str = Field(description="The validation metric that chooses the best checkpoint.")
     exact: Exactness = "preferred"
+    label_smoothing: float = 0.0
+    ema: Ema | None = None
 
 
 class JobSpec(Outgoing):

@@ -25,6 +25,18 @@ class EarlyStopping(Incoming):
     patience: int = Field(default=3, ge=1, le=10_000, description="Epochs without improvement.")
 
 
+class Ema(Incoming):
+    """An exponential moving average of the weights, which validates and is served in their place.
+
+    After step t: average ← d · average + (1 - d) · weights, d = min(decay, (1 + t) / (10 + t))
+    (Polyak and Juditsky 1992). Running statistics of batch norm are averaged alike.
+    """
+
+    decay: float = Field(
+        default=0.999, gt=0, lt=1, description="How much of the average is kept at each step."
+    )
+
+
 class CheckpointPolicy(Incoming):
     """When checkpoints are written and how many of each kind are kept."""
 
@@ -59,6 +71,18 @@ class TrainingOptions(Incoming):
         default="preferred",
         description="required: once there is a checkpoint, wait for a worker that goes on with the "
         "same bits; preferred: go on anyway, and say in an event what differs.",
+    )
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="s: the training loss is (1 - s) · -log p(true) + s · the mean of -log p over "
+        "all classes or words (Szegedy et al. 2016). Metrics of validation are not smoothed. Not "
+        "for tasks that predict numbers.",
+    )
+    ema: Ema | None = Field(
+        default=None,
+        description="Validate, keep and serve an average of the weights; null: the weights.",
     )
 
     @model_validator(mode="after")

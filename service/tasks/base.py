@@ -95,11 +95,17 @@ class Task(Protocol):
         ...
 
     def loss(
-        self, model: nn.Module, batch: Batch, carry: Tensor | None
+        self,
+        model: nn.Module,
+        batch: Batch,
+        carry: Tensor | None,
+        *,
+        label_smoothing: float = 0.0,
     ) -> tuple[Tensor, Tensor | None]:
         """Return the mean loss over `batch.weight` targets, and the state for the next batch.
 
         `carry` is what the last batch of the epoch returned, detached; None at its beginning.
+        `label_smoothing` is above 0 only for tasks whose kind `smooths`.
         """
         ...
 
@@ -166,6 +172,7 @@ class TaskKind(Generic[OptionsT]):
     prepare: Callable[[Data, OptionsT], Prepared]
     restore: Callable[[bytes], Task]
     suits: Callable[[Any, Mapping[str, JsonValue]], bool] = _any_data
+    smooths: bool = False  # the loss chooses among classes or words, and knows label smoothing
     data_bytes: Callable[[Any, OptionsT], int] = _not_counted
 
 

@@ -11,15 +11,24 @@ from service.tasks.base import Encoded
 from service.tasks.candidates import most_probable
 
 
-def cross_entropy(logits: Tensor, targets: Tensor, weights: Sequence[float] | None) -> Tensor:
+def cross_entropy(
+    logits: Tensor,
+    targets: Tensor,
+    weights: Sequence[float] | None,
+    *,
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """Return the mean over the examples, each weighted by its class if weights are given.
 
     Unlike torch's own weights, these do not divide by the weights of the batch: their mean over
-    the training examples is 1.
+    the training examples is 1. With label smoothing s the target is (1 - s) of the true class and s
+    of all classes alike (Szegedy et al. 2016).
     """
     if weights is None:
-        return functional.cross_entropy(logits, targets)
-    losses = functional.cross_entropy(logits, targets, reduction="none")
+        return functional.cross_entropy(logits, targets, label_smoothing=label_smoothing)
+    losses = functional.cross_entropy(
+        logits, targets, reduction="none", label_smoothing=label_smoothing
+    )
     return (losses * torch.tensor(weights, device=logits.device)[targets]).mean()
 
 

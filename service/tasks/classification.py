@@ -88,11 +88,20 @@ class Classification:
         return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
 
     def loss(
-        self, model: nn.Module, batch: Batch, carry: Tensor | None
+        self,
+        model: nn.Module,
+        batch: Batch,
+        carry: Tensor | None,
+        *,
+        label_smoothing: float = 0.0,
     ) -> tuple[Tensor, Tensor | None]:
         """Return the mean cross-entropy over the rows, weighted if asked; there is no state."""
         del carry
-        return cross_entropy(model(batch.inputs), batch.targets, self._weights), None
+        logits = model(batch.inputs)
+        smoothed = cross_entropy(
+            logits, batch.targets, self._weights, label_smoothing=label_smoothing
+        )
+        return smoothed, None
 
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
         """Return the mean loss and the share of right answers."""
@@ -176,6 +185,7 @@ TASK: TaskKind[ClassificationOptions] = TaskKind(
     summary="Tells the class of a row from its other columns.",
     data=("table",),
     options=ClassificationOptions,
+    smooths=True,
     best_metric="val_accuracy",
     metrics=("val_loss", "val_accuracy"),
     shape=shape,

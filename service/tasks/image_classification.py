@@ -159,12 +159,20 @@ class ImageClassification:
         return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
 
     def loss(
-        self, model: nn.Module, batch: Batch, carry: Tensor | None
+        self,
+        model: nn.Module,
+        batch: Batch,
+        carry: Tensor | None,
+        *,
+        label_smoothing: float = 0.0,
     ) -> tuple[Tensor, Tensor | None]:
         """Return the mean cross-entropy over the images, weighted if asked; no state to carry."""
         del carry
         logits = self._logits(model, batch.inputs)
-        return cross_entropy(logits, batch.targets, self._weights), None
+        smoothed = cross_entropy(
+            logits, batch.targets, self._weights, label_smoothing=label_smoothing
+        )
+        return smoothed, None
 
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
         """Return the mean loss and the share of right answers."""
@@ -286,6 +294,7 @@ TASK: TaskKind[ImageOptions] = TaskKind(
     summary="Tells which class an image shows.",
     data=("idx", "image_folder"),
     options=ImageOptions,
+    smooths=True,
     best_metric="val_accuracy",
     metrics=("val_loss", "val_accuracy"),
     shape=shape,

@@ -72,17 +72,33 @@ class NextWord:
         return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
 
     def loss(
-        self, model: nn.Module, batch: Batch, carry: Tensor | None
+        self,
+        model: nn.Module,
+        batch: Batch,
+        carry: Tensor | None,
+        *,
+        label_smoothing: float = 0.0,
     ) -> tuple[Tensor, Tensor | None]:
         """Return the mean cross-entropy, and for a stream the state to go on from."""
         targets = batch.targets.flatten()
         if isinstance(model, WithOutput):
             hidden, state = model.hidden(batch.inputs, _state(model, batch, carry))
             output = model.output()
-            loss = linear_cross_entropy(hidden.flatten(0, 1), output, targets, ignored=IGNORED)
+            loss = linear_cross_entropy(
+                hidden.flatten(0, 1),
+                output,
+                targets,
+                ignored=IGNORED,
+                label_smoothing=label_smoothing,
+            )
         else:
             logits, state = self._run(model, batch, carry)
-            loss = functional.cross_entropy(logits.flatten(0, 1), targets, ignore_index=IGNORED)
+            loss = functional.cross_entropy(
+                logits.flatten(0, 1),
+                targets,
+                ignore_index=IGNORED,
+                label_smoothing=label_smoothing,
+            )
         return loss, state.detach() if self._sequences == "stream" else None
 
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
@@ -207,6 +223,7 @@ TASK: TaskKind[NextWordOptions] = TaskKind(
     summary="Predicts the next word of a text.",
     data=("text",),
     options=NextWordOptions,
+    smooths=True,
     best_metric="val_loss",
     metrics=("val_loss", "val_perplexity", "val_accuracy"),
     shape=shape,

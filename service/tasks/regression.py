@@ -94,10 +94,15 @@ class Regression:
         return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
 
     def loss(
-        self, model: nn.Module, batch: Batch, carry: Tensor | None
+        self,
+        model: nn.Module,
+        batch: Batch,
+        carry: Tensor | None,
+        *,
+        label_smoothing: float = 0.0,
     ) -> tuple[Tensor, Tensor | None]:
         """Return the mean squared error of the standardised target."""
-        del carry
+        del carry, label_smoothing  # numbers have no labels
         return functional.mse_loss(_outputs(model, batch.inputs), batch.targets), None
 
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:

@@ -110,6 +110,7 @@ def _step(run: _Run) -> StepResult:
             _batches(run),
             run.trainable.task,
             gradient_clip=run.spec.training.gradient_clip,
+            label_smoothing=run.spec.training.label_smoothing,
             accumulate=run.trainable.full_batch,
         )
     except LossNotFinite as failure:
@@ -151,7 +152,7 @@ def _look_and_keep(run: _Run, *, ends: bool) -> None:
         kinds |= {"latest", "periodic"}
     if cursor.position == 0 or ends:
         metrics = evaluate(
-            run.state.model,
+            run.state.served,
             run.trainable.task,
             run.trainable.validation,
             batch_size=options.batch_size,

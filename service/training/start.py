@@ -15,6 +15,7 @@ from service.domain.environments import Difference, Environment, as_json, differ
 from service.domain.jobs import JobSpec
 from service.domain.ports import Recorder
 from service.training import device as devices
+from service.training.average import Average
 from service.training.state import (
     Cursor,
     TrainingState,
@@ -73,6 +74,7 @@ def begin(
         raise NotExact(before, in_words(differs))
     devices.place(trainable.model, device, memory_format)
     place_optimizer(trainable.optimizer)
+    ema = spec.training.ema
     state = TrainingState(
         model=trainable.model.train(),
         optimizer=trainable.optimizer,
@@ -80,6 +82,7 @@ def begin(
         device=device,
         environment=environment,
         cursor=Cursor(),
+        average=None if ema is None else Average(trainable.model, ema.decay),
     )
     torch.manual_seed(stream_seed(spec.training.seed, "training"))
     _go_on(state, resume, spec, recorder)

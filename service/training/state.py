@@ -1,8 +1,9 @@
 """What a checkpoint holds: all that the rest of a run depends on, so that a resume is exact.
 
-Two safetensors files. The weights are the model's state dict, buffers too, and nothing else. The
-state is everything besides: optimizer, schedule, random generators, place in the data, carried
-hidden state, memory of the best. The same run at the same step gives the same bytes: no clock is in
+Two safetensors files. The weights are the state dict of the model that is served, buffers too, and
+nothing else. The state is everything besides: optimizer, schedule, random generators, place in the
+data, carried hidden state, memory of the best; and the weights that are trained, where an average
+of them is served. The same run at the same step gives the same bytes: no clock is in
 them, keys are sorted, and all JSON lies under one metadata key (safetensors writes several in the
 order of a hash map). Never pickle.
 """
@@ -21,10 +22,12 @@ from torch.optim.lr_scheduler import LambdaLR
 from service.domain.beginnings import Part
 from service.domain.environments import Environment
 from service.optimizers.plateau import MEMORY, set_rates
+from service.training.average import Average
 from service.training.tensor_file import TensorFile
 
 _FORMAT = 1
 _METADATA_KEY = "state"
+_TRAINED = "trained/"
 
 
 @dataclass(kw_only=True)
@@ -55,7 +58,10 @@ class Cursor:
 
 @dataclass(kw_only=True)
 class TrainingState:
-    """Everything that training changes. `carry` is the hidden state between two batches."""
+    """Everything that training changes. `carry` is the hidden state between two batches.
+
+    With an `average` of the model's weights, that is what validates and is served.
+    """
 
     model: nn.Module
     optimizer: Optimizer
@@ -64,6 +70,12 @@ class TrainingState:
     environment: Environment
     cursor: Cursor = field(default_factory=Cursor)
     carry: Tensor | None = None
+    average: Average | None = None
+
+    @property
+    def served(self) -> nn.Module:
+        """The model that is validated and kept."""
+        return self.model if self.average is None else self.average.model
 
 
 def restore_weights(model: nn.Module, weights: bytes) -> None:
@@ -88,6 +100,8 @@ def capture(state: TrainingState) -> tuple[TensorFile, TensorFile]:
     tensors = {**optimizer_tensors, **_random_states(state.device)}
     if state.carry is not None:
         tensors["carry"] = state.carry
+    if state.average is not None:
+        tensors |= {f"{_TRAINED}{name}": each for name, each in state.model.state_dict().items()}
     header = {
         "format": _FORMAT,
         "cursor": asdict(state.cursor),
@@ -96,7 +110,7 @@ def capture(state: TrainingState) -> tuple[TensorFile, TensorFile]:
         "environment": state.environment,
     }
     text = json.dumps(header, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return TensorFile(state.model.state_dict()), TensorFile(tensors, {_METADATA_KEY: text})
+    return TensorFile(state.served.state_dict()), TensorFile(tensors, {_METADATA_KEY: text})
 
 
 def restore(state: TrainingState, weights: bytes, content: bytes) -> Environment:
@@ -105,7 +119,8 @@ def restore(state: TrainingState, weights: bytes, content: bytes) -> Environment
     Also sets the global random generators: call it last, just before training goes on.
     """
     header, tensors = read_header(content), load(content)
-    restore_weights(state.model, weights)
+    restore_weights(state.served, weights)
+    _restore_trained(state, tensors)
     _restore_optimizer(state.optimizer, header["optimizer"], tensors)
     unchanged: list[None] = [None] * len(state.schedule.base_lrs)
     state.schedule.load_state_dict({**header["schedule"], "lr_lambdas": unchanged})
@@ -136,10 +151,23 @@ def restore_kept(state: TrainingState, content: bytes, keeps: Collection[Part]) 
         cursor.stopping_best = fresh.stopping_best
         cursor.epochs_without_improvement = fresh.epochs_without_improvement
     state.cursor = cursor
+    if "weights" in keeps:
+        _restore_trained(state, tensors)
     carry = tensors.get("carry") if "weights" in keeps else None
     state.carry = None if carry is None else own(carry.to(state.device))
     _move_schedule(state.schedule, header["schedule"], remembers="schedule" in keeps)
     _restore_random_states(tensors, state.device)
+
+
+def _restore_trained(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+    """Put trained weights beside their average, if there is one and they were kept."""
+    kept = {
+        name.removeprefix(_TRAINED): each
+        for name, each in tensors.items()
+        if name.startswith(_TRAINED)
+    }
+    if state.average is not None and kept:
+        state.model.load_state_dict(kept)
 
 
 def _move_schedule(schedule: LambdaLR, saved: dict[str, Any], *, remembers: bool) -> None:

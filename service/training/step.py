@@ -33,6 +33,7 @@ def train_step(
     task: Task,
     *,
     gradient_clip: float | None,
+    label_smoothing: float = 0.0,
     accumulate: bool = False,
 ) -> StepResult:
     """Take one optimizer step on a batch or, with `accumulate`, on the mean over many.
@@ -44,7 +45,7 @@ def train_step(
     weights: list[int] = []
     examples = 0
     for batch in batches:
-        loss, carry = task.loss(state.model, batch, state.carry)
+        loss, carry = task.loss(state.model, batch, state.carry, label_smoothing=label_smoothing)
         state.carry = None if carry is None else own(carry)  # as a resume finds it
         (loss * batch.weight if accumulate else loss).backward()
         losses.append(loss.detach())
@@ -70,4 +71,6 @@ def train_step(
         clip_grads_with_norm_(parameters, gradient_clip, torch.tensor(norm))
     state.optimizer.step()
     state.schedule.step()
+    if state.average is not None:
+        state.average.follow(state.model, state.cursor.step)
     return StepResult(loss_mean, sum(weights), len(losses), examples, norm, lr)

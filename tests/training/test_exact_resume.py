@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from service.datasets.base import Data
 from service.domain.jobs import JobSpec
+from service.domain.requests import Ema
 from service.training.state import read_header
 from tests.training.parts import MemoryRecorder, a_policy, a_spec, image_data, run, text_data
 
@@ -42,6 +43,7 @@ CASES: dict[str, tuple[JobSpec, Data]] = {
     "rnn on a stream, carrying": _case(text_data("stream"), RNN, schedule=COSINE, batch_size=4),
     "cnn": _case(image_data(), CNN, optimizer=ADAMW, schedule=ONE_CYCLE, batch_size=16),
     "mlp with dropout": _case(image_data(), MLP, batch_size=16, epochs=3),
+    "mlp, averaged": _case(image_data(), MLP, batch_size=16, ema=Ema(decay=0.8)),
     "mlp, full batch": _case(
         image_data(), MLP, optimizer={"type": "gd", "lr": 0.3}, batch_size=16, epochs=8
     ),
