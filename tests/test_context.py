@@ -8,10 +8,12 @@ import torch
 from service.architectures.transformer import Decoder
 from service.catalogue import Catalogue
 from service.catalogue.resolving import parameter_count
+from service.datasets import splits
 from service.datasets.base import TextData
 from service.domain.datasets import CsvFormat, DatasetFacts, LabelledTextFacts
 from service.domain.problems import Invalid
-from service.tasks.next_word import NextWord
+from service.tasks import next_word
+from service.tasks.next_word import NextWord, NextWordOptions
 from service.training.loop import train
 from tests.training.parts import CPU, MemoryRecorder, text_data
 
@@ -66,6 +68,35 @@ def test_windows_longer_than_the_context_are_refused(facts: Any) -> None:
 
     assert [error.pointer for error in caught.value.errors] == ["/dataset/sequence_length"]
     assert "20 tokens" in caught.value.detail
+
+
+def test_windows_of_running_text_stand_alone_in_any_order_unless_the_job_says() -> None:
+    data = text_data("stream")
+    trainable = CATALOGUE.build(resolved(data.facts, 8), data)
+    batch = trainable.train.batch(epoch=0, position=0, batch_size=4, seed=1)
+    carried = resolved(data.facts, 8, windows="carried")
+
+    assert trainable.task.loss(trainable.model, batch, None)[1] is None
+    assert batch.inputs.shape == (4, 8)
+    assert carried.dataset.options["windows"] == "carried"
+    _, carry = CATALOGUE.build(carried, data).task.loss(trainable.model, batch, None)
+    assert carry is not None
+    assert torch.equal(carry, batch.inputs[:, 4:])
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_a_plan_counts_the_batches_of_windows_that_stand_alone(batch_size: int) -> None:
+    data = text_data("stream")
+    places = 6 * len(data.lines)
+    facts = data.facts.model_copy(
+        update={"training_examples": places - splits.held_out(places, splits.VALIDATION_FRACTION)}
+    )
+    options = NextWordOptions(windows="shuffled", sequence_length=7)
+
+    prepared = next_word.prepare(data, options)
+
+    expected = next_word.steps_per_epoch(facts, options, batch_size)
+    assert prepared.train.steps_per_epoch(batch_size) == expected
 
 
 def a_trained(data: TextData) -> tuple[Decoder, NextWord]:

@@ -194,9 +194,8 @@ class Decoder(nn.Module):
     """Reads running text; what it carries from call to call are the tokens it still sees.
 
     When `context` tokens are read, the older half is let go and the rest read anew: so each token
-    is told from at least half of the context before it, whole or in pieces alike. In training no
-    token is carried, and each call stands alone: with half the work every window then trains all
-    its places.
+    is told from at least half of the context, and a text in pieces has the logits of the whole.
+    (To let go one by one would mean to read all of them anew for each.)
     """
 
     def __init__(self, config: TransformerConfig, vocabulary_size: int) -> None:
@@ -212,7 +211,7 @@ class Decoder(nn.Module):
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (batch, time), state (batch, carried) → logits (batch, time, vocabulary), state.
 
-        The new state has at most `context - 1` tokens; in training it has none.
+        The new state has at most `context - 1` tokens, those that the next one sees.
         """
         hidden, state = self.hidden(tokens, state)
         return functional.linear(hidden, self.output().matrix), state
@@ -221,8 +220,6 @@ class Decoder(nn.Module):
         """Return what the last layer reads (batch, time, W), and the new state."""
         read = torch.cat([state, tokens], dim=1)
         hidden = self._windows(read)[:, state.shape[1] :]
-        if self.training:
-            return hidden, self.initial_state(len(tokens))
         return hidden, read[:, self._start(read.shape[1]) :]
 
     def output(self) -> Output:

@@ -26,7 +26,7 @@ from service.tasks.base import Batch, Encoded, Prepared, TaskKind
 from service.tasks.candidates import most_probable
 from service.tasks.evaluating import WordEvidence
 from service.tasks.linear_cross_entropy import linear_cross_entropy
-from service.tasks.next_word_options import NextWordOptions, shape, steps_per_epoch
+from service.tasks.next_word_options import NextWordOptions, Windows, shape, steps_per_epoch
 from service.tasks.next_word_splits import split
 from service.tasks.sequences import IGNORED
 from service.tasks.texts import (
@@ -44,11 +44,19 @@ _LOGITS_AT_ONCE = 1 << 22  # a model gives logits for every word read; this boun
 class NextWord:
     """The task with its tokenizer."""
 
-    def __init__(self, tokenizer: Tokenizer, *, lowercase: bool, sequences: SequenceUnit) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        *,
+        lowercase: bool,
+        sequences: SequenceUnit,
+        windows: Windows | None = None,
+    ) -> None:
         self.tokenizer = tokenizer
         self.vocabulary = tokenizer.vocabulary
         self._lowercase = lowercase
         self._sequences: SequenceUnit = sequences
+        self._carries = sequences == "stream" and windows != "shuffled"
 
     @property
     def shape(self) -> TextShape:
@@ -79,7 +87,7 @@ class NextWord:
         *,
         label_smoothing: float = 0.0,
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the mean cross-entropy, and for a stream the state to go on from."""
+        """Return the mean cross-entropy, and for a stream in order the state to go on from."""
         targets = batch.targets.flatten()
         if isinstance(model, WithOutput):
             hidden, state = model.hidden(batch.inputs, _state(model, batch, carry))
@@ -99,7 +107,7 @@ class NextWord:
                 ignore_index=IGNORED,
                 label_smoothing=label_smoothing,
             )
-        return loss, state.detach() if self._sequences == "stream" else None
+        return loss, state.detach() if self._carries else None
 
     def evaluate(self, model: nn.Module, batches: Iterator[Batch]) -> dict[str, float]:
         """Return mean loss per word, its exponential, and how often the best guess was right."""
@@ -191,6 +199,7 @@ def prepare(data: TextData, options: NextWordOptions) -> Prepared:
         tokenizer,
         lowercase=options.lowercase,
         sequences=options.sequences or data.facts.sequences,
+        windows=options.windows,
     )
     baseline = unigram(train.targets, validation.targets, len(task.vocabulary))
     return Prepared(task, train, validation, baseline)

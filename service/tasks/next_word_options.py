@@ -1,7 +1,7 @@
 """What can be chosen about the text of a job, and what follows from it before the data are read."""
 
 from math import ceil
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ from service.domain.problems import Invalid, invalid_field
 from service.domain.shapes import TextShape
 from service.tasks.base import TaskOptions
 from service.tasks.text_options import MAX_VOCABULARY, MIN_COUNT, TOKENIZER
+
+Windows = Literal["carried", "shuffled"]
 
 
 class NextWordOptions(TaskOptions):
@@ -48,7 +50,15 @@ class NextWordOptions(TaskOptions):
         ge=1,
         le=4096,
         description="Longer lines are cut into pieces of so many words (null: 64); a stream is "
-        "read in windows of so many, and gradients stop at their edges (null: 32).",
+        "read in windows of so many, and gradients stop at their edges (null: 32). null, where the "
+        "architecture sees so many words at once: its context.",
+    )
+    windows: Annotated[Windows | None, LATER] = Field(
+        default=None,
+        description="How training reads a stream. carried: in the order of the text, each window "
+        "with the state that the one before ended with; shuffled: in another order every epoch, "
+        "each window from the initial state, as lines are. null: carried, but shuffled where the "
+        "architecture sees so many words at once. Validation reads the text in its order.",
     )
 
 
@@ -97,6 +107,8 @@ def steps_per_epoch(facts: TextFacts, options: NextWordOptions, batch_size: int)
         examples = places
         if not facts.test_lines:
             examples -= splits.held_out(places, options.validation_fraction)
+    if options.windows == "shuffled":
+        return ceil(ceil(examples / length) / batch_size)
     return ceil(ceil(examples / batch_size) / length)
 
 

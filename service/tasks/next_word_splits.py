@@ -157,7 +157,10 @@ def _by_place(
 ) -> Split:
     window = options.sequence_length or SEQUENCE_LENGTHS["stream"]
     before = int(targets[cut - 1])
-    train = StreamExamples(targets[:cut], first_input=END_INDEX, sequence_length=window)
+    if options.windows == "shuffled":  # pieces of one long line
+        train = LineExamples(targets[:cut], np.array([cut]), window)
+    else:
+        train = StreamExamples(targets[:cut], first_input=END_INDEX, sequence_length=window)
     validation = StreamExamples(targets[cut:], first_input=before, sequence_length=window)
     return Split(tokenizer, train, validation)
 

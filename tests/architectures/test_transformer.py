@@ -184,17 +184,6 @@ def test_of_a_long_text_the_older_half_is_let_go_when_the_context_is_full(
     torch.testing.assert_close(logits_of(model, words)[:, place], seen[:, -1])
 
 
-def test_in_training_each_window_stands_alone() -> None:
-    model = a_decoder().train()
-    words = tokens(2, 12)
-
-    _, state = model(words[:, :6], model.initial_state(2))
-    logits, _ = model(words[:, 6:], state)
-
-    assert state.shape == (2, 0)
-    torch.testing.assert_close(logits, logits_of(model.eval(), words[:, 6:]))
-
-
 @pytest.mark.parametrize("options", OPTIONS)
 def test_what_fills_a_text_up_does_not_change_its_class(options: dict[str, Any]) -> None:
     model = randomised(build(a_config(**options), CLASSES))
