@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 Row = dict[str, int]  # the number of the chosen value, by factor
 Choice = tuple[str, int]
-TRIES = 20
+TRIES = 80
 
 
 class Factor(NamedTuple):
@@ -35,8 +35,9 @@ def cover(
     rows: list[Row] = []
     while missing:
         goal = next(iter(missing))
-        for _ in range(TRIES):
-            row = _around(goal, factors, missing, random)
+        for number in range(TRIES):
+            # What adds most may never go together; then anything will do.
+            row = _around(goal, factors, missing if number < TRIES // 4 else {}, random)
             if row is not None and allowed(row):
                 rows.append(row)
                 for found in _held(row):
@@ -78,7 +79,7 @@ def _around(
         fixed[name] = value
         if (
             factor.of is not None
-            and fixed.setdefault(factor.of, min(factor.when)) not in factor.when
+            and fixed.setdefault(factor.of, random.choice(sorted(factor.when))) not in factor.when
         ):
             return None
     row: Row = {}

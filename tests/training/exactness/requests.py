@@ -31,9 +31,10 @@ CHOSEN: Mapping[str, list[JsonValue]] = {
     "early_stopping": [None, {"patience": 1}, {"metric": "val_accuracy", "patience": 2}],
     "max_seconds": [None, 3600.0],
     "max_vocabulary": [50_000, 6],
+    "patience": [1, 2],  # of a plateau: with three epochs a longer one says nothing
     "seed": [0, SEED_MAX],
 }
-ROOTS = frozenset({"case", "optimizer", "schedule"})
+ROOTS = frozenset({"optimizer", "schedule"})  # with the architectures they are 150 runs and more
 
 
 class _Case(NamedTuple):
@@ -72,7 +73,7 @@ class Requests:
     def covering(self, *, all_pairs: bool) -> list[JobSpec]:
         """Resolve requests that hold every choice, and every pair of some or of any two choices.
 
-        Some are: architectures with data, optimizers, schedules.
+        Some are: optimizers with schedules.
         """
         rows = cover(
             self._factors,
