@@ -123,8 +123,8 @@ class Settings(BaseSettings):
     job_memory_bytes: int = Field(
         default_factory=lambda: memory_bytes() * 4 // 5,
         ge=64 * MEBIBYTE,
-        description="Memory that one training process may take; beyond, its job fails. "
-        "Default: 80 % of the machine's or the container's.",
+        description="Memory that one training process may take; beyond, its job fails; a "
+        "context that takes far more is refused. Default: 80 % of the machine's or the container's.",
     )
     prediction_memory_bytes: int = Field(
         default=GIBIBYTE,

@@ -10,7 +10,7 @@ from service.catalogue import Catalogue
 from service.catalogue.resolving import parameter_count
 from service.datasets import splits
 from service.datasets.base import TextData
-from service.domain.datasets import CsvFormat, DatasetFacts, LabelledTextFacts
+from service.domain.datasets import CsvFormat, DatasetFacts, LabelledTextFacts, TextFacts
 from service.domain.problems import Invalid
 from service.tasks import next_word
 from service.tasks.next_word import NextWord, NextWordOptions
@@ -33,15 +33,20 @@ LABELLED = LabelledTextFacts(
 )
 
 
-def resolved(facts: Any, context: int, **options: Any) -> Any:
-    body = {
-        "dataset": {"name": "some", **options},
-        "architecture": {**SMALL, "context": context},
-        "training": {"epochs": 1, "batch_size": 4, "device": "cpu"},
-    }
-    request = CATALOGUE.job_request.model_validate(body)
+def request_of(context: int, *, batch_size: int = 4, **options: Any) -> Any:
+    return CATALOGUE.job_request.model_validate(
+        {
+            "dataset": {"name": "some", **options},
+            "architecture": {**SMALL, "context": context},
+            "training": {"epochs": 1, "batch_size": batch_size, "device": "cpu"},
+        }
+    )
+
+
+def resolved(facts: Any, context: int, *, batch_size: int = 4, **options: Any) -> Any:
     return CATALOGUE.resolve(
-        request, DatasetFacts(id="ds_1", name="some", sha256="ab", facts=facts, files=[])
+        request_of(context, batch_size=batch_size, **options),
+        DatasetFacts(id="ds_1", name="some", sha256="ab", facts=facts, files=[]),
     )
 
 
@@ -132,3 +137,37 @@ def test_a_plan_counts_the_parameters_that_are_built() -> None:
         assert CATALOGUE.plan(spec, facts).parameters == parameter_count(
             CATALOGUE.build(spec, data).model
         )
+
+
+def planned_bytes(context: int, batch_size: int, vocabulary: int = 20) -> int:
+    """Plan a job on long running text; return the memory that it says."""
+    facts = TextFacts(
+        sequences="stream",
+        lines=100,
+        words=1_000_000,
+        distinct_words=vocabulary,
+        vocabulary_sizes=[vocabulary],
+    )
+    text = DatasetFacts(id="ds_1", name="some", sha256="ab", facts=facts, files=[])
+    return CATALOGUE.plan(resolved(facts, context, batch_size=batch_size), text).memory_bytes
+
+
+def test_a_plan_counts_logits_and_no_product_of_all_pairs_of_a_context() -> None:
+    short, long = planned_bytes(256, batch_size=64), planned_bytes(4096, batch_size=4)
+
+    assert short == pytest.approx(long, rel=0.05)  # as many tokens; pairs would be 16 times as many
+    more_words = planned_bytes(256, batch_size=64, vocabulary=1020)
+    assert more_words - short >= 4 * 1000 * 64 * 256
+
+
+def test_a_context_that_cannot_fit_into_memory_is_refused_and_a_smaller_one_is_not() -> None:
+    facts = text_data("stream").facts.model_copy(update={"words": 1_000_000})
+    text = DatasetFacts(id="ds_1", name="some", sha256="ab", facts=facts, files=[])
+    catalogue = Catalogue.installed(max_memory_bytes=100_000_000)
+    catalogue.resolve(request_of(128, batch_size=8), text)
+
+    with pytest.raises(Invalid) as caught:
+        catalogue.resolve(request_of(4096, batch_size=64), text)
+
+    pointers = [error.pointer for error in caught.value.errors]
+    assert pointers == ["/architecture/context", "/training/batch_size"]

@@ -28,21 +28,38 @@ MAX_PARAMETERS = 10**9
 class Catalogue:
     """What is installed. Give it other components than the installed ones in a test."""
 
-    def __init__(self, installed: Installed, *, max_parameters: int = MAX_PARAMETERS) -> None:
+    def __init__(
+        self,
+        installed: Installed,
+        *,
+        max_parameters: int = MAX_PARAMETERS,
+        max_memory_bytes: int | None = None,
+    ) -> None:
         self._installed = installed
         self._max_parameters = max_parameters
+        self._max_memory_bytes = max_memory_bytes
         self.job_request: type[JobRequest] = job_request_model(installed)
 
     @classmethod
-    def installed(cls, *, max_parameters: int = MAX_PARAMETERS) -> Self:
-        """Find all components of this environment; a model beyond `max_parameters` is refused."""
-        return cls(discover(), max_parameters=max_parameters)
+    def installed(
+        cls, *, max_parameters: int = MAX_PARAMETERS, max_memory_bytes: int | None = None
+    ) -> Self:
+        """Find all components of this environment.
+
+        A model beyond `max_parameters` is refused, and a job that could not run in so much memory.
+        """
+        return cls(discover(), max_parameters=max_parameters, max_memory_bytes=max_memory_bytes)
 
     def resolve(self, request: JobRequest, facts: DatasetFacts) -> JobSpec:
         """Fill in every default. Raises Invalid with a pointer to what does not go together."""
-        return resolving.resolve(
+        spec = resolving.resolve(
             self._installed, request, facts, max_parameters=self._max_parameters
         )
+        if self._max_memory_bytes is not None:
+            planning.refuse_what_cannot_fit(
+                self._installed, spec, facts, max_bytes=self._max_memory_bytes
+            )
+        return spec
 
     def forked_request(self, parent: Job, patch: Mapping[str, JsonValue]) -> JobRequest:
         """Patch the request of a job. Raises Invalid with pointers below /patch."""

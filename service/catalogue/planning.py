@@ -1,61 +1,27 @@
 """What a job would cost: counted where it can be counted on shapes alone, guessed where not."""
 
 import math
-from typing import Any, NamedTuple, cast
 
-import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
+from torch import nn
 
+from service.catalogue import costs
 from service.catalogue.discovery import Installed
 from service.catalogue.resolving import (
     build_on_meta,
+    context_of,
     parameter_count,
     read_config,
     task_options,
 )
-from service.datasets.tokenizers import TOKENS_PER_WORD, TokenizerName
-from service.domain.datasets import AnyFacts, DatasetFacts, LabelledTextFacts, TextFacts
+from service.domain.datasets import DatasetFacts
 from service.domain.jobs import JobSpec, Plan
-from service.domain.shapes import Shape
+from service.domain.validation import invalid_fields
 from service.optimizers.base import OptimizerConfig
 
 _FLOPS_PER_SECOND = 2e11  # two cores in float32, as convolutions and products really reach
 _SECONDS_PER_OPERATION = 6e-6  # what PyTorch spends on a call, however small
 _BACKWARD = 3  # forward and backward together take about three times the forward
-_LONGEST_SEQUENCE = 512
-_USUAL_SEQUENCE = 64
-
-
-class _Cost(NamedTuple):
-    flops: int
-    operations: int
-    activation_bytes: int
-
-
-class _Count(TorchDispatchMode):
-    """Counts operations, their floating-point work and the bytes they make.
-
-    torch's own FlopCounterMode hooks every module of the process, also those predicting elsewhere.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # pyright: ignore[reportUnknownMemberType]
-        self.flops = 0
-        self.operations = 0
-        self.made_bytes = 0
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> object:
-        result = func(*args, **(kwargs or {}))
-        self.operations += 1
-        if (formula := flop_registry.get(func._overloadpacket)) is not None:  # noqa: SLF001
-            self.flops += formula(*args, **(kwargs or {}), out_val=result)
-        if isinstance(result, Tensor):
-            self.made_bytes += result.numel() * result.element_size()
-        return result
+_DOUBT = 4  # a plan counts up to three times the memory that a step really takes (measured)
 
 
 def plan(installed: Installed, spec: JobSpec, facts: DatasetFacts) -> Plan:
@@ -69,7 +35,8 @@ def plan(installed: Installed, spec: JobSpec, facts: DatasetFacts) -> Plan:
     full_batch = installed.optimizers[spec.optimizer.type].full_batch
     steps_per_epoch = 1 if full_batch else batches
     steps = spec.training.max_steps or (spec.training.epochs or 1) * steps_per_epoch
-    cost = _measure(model, shape, batch_size, _sequence_length(facts.facts, spec))
+    length = costs.sequence_length(facts.facts, spec, context_of(installed, spec.architecture))
+    cost = costs.measure(model, shape, batch_size, length)
     model_bytes = _bytes_of(model)
     trained_bytes = 4 * parameter_count(model)
     state_bytes = _state_bytes(installed, spec, model)
@@ -96,39 +63,26 @@ def plan(installed: Installed, spec: JobSpec, facts: DatasetFacts) -> Plan:
     )
 
 
-def _measure(model: nn.Module, shape: Shape, batch_size: int, length: int) -> _Cost:
-    """Run the model forward on shapes alone (torch's meta device)."""
-    count = _Count()
-    with torch.device("meta"), torch.no_grad(), count:
-        tokens = torch.zeros(batch_size, length, dtype=torch.long)
-        match shape.kind:
-            case "images":
-                model(torch.empty(batch_size, shape.channels, shape.height, shape.width))
-            case "rows":
-                model(torch.zeros(batch_size, shape.numbers + len(shape.categories)))
-            case "text_classes":
-                model(tokens)
-            case "text":
-                model(tokens, model.initial_state(batch_size))  # pyright: ignore[reportCallIssue]
-    return _Cost(count.flops, count.operations, count.made_bytes)
+def refuse_what_cannot_fit(
+    installed: Installed, spec: JobSpec, facts: DatasetFacts, *, max_bytes: int
+) -> None:
+    """Refuse a context whose batches take more memory than a job may, beyond doubt.
 
-
-def _sequence_length(facts: AnyFacts, spec: JobSpec) -> int:
-    """Guess how many tokens a row of a batch has."""
-    asked = spec.dataset.options.get("sequence_length")
-    longest = asked if isinstance(asked, int) else _USUAL_SEQUENCE
-    tokens = _tokens_per_word(spec)
-    # A padded batch is as long as its longest line or text: about twice the mean.
-    if isinstance(facts, TextFacts) and facts.sequences == "lines":
-        longest = min(longest, 1 + 2 * math.ceil(tokens * facts.words / max(1, facts.lines)))
-    if isinstance(facts, LabelledTextFacts):
-        longest = min(longest, 1 + 2 * math.ceil(tokens * facts.words / max(1, facts.examples)))
-    return max(1, min(longest, _LONGEST_SEQUENCE))
-
-
-def _tokens_per_word(spec: JobSpec) -> float:
-    tokenizer = spec.dataset.options.get("tokenizer")
-    return TOKENS_PER_WORD.get(cast("TokenizerName", tokenizer), 1.0)
+    Raises Invalid. What is in doubt is accepted; a job that finds too little fails and says so.
+    """
+    context = context_of(installed, spec.architecture)
+    if context is None:
+        return
+    needed = plan(installed, spec, facts).memory_bytes
+    if needed > _DOUBT * max_bytes:
+        batch = f"about {needed / 1e9:,.0f} GB, and a job here may take {max_bytes / 1e9:,.0f}"
+        raise invalid_fields(
+            {
+                "/architecture/context": f"makes batches of windows that take {batch}: choose a "
+                "smaller one, or a smaller sequence_length",
+                "/training/batch_size": "makes so many windows at once: choose a smaller one",
+            }
+        )
 
 
 def _state_bytes(installed: Installed, spec: JobSpec, model: nn.Module) -> int:

@@ -37,7 +37,7 @@ def resolve(
     options = _task_options(installed, task, request)
     shape = task.shape(facts.facts, options)
     architecture = _choose_architecture(installed, request.architecture, shape)
-    options = within_context(options, _context(installed, request.architecture))
+    options = within_context(options, context_of(installed, request.architecture))
     recipe = architecture.recipes.get(shape.kind, architecture.recipe)
     optimizer = request.optimizer or recipe.optimizer
     schedule = request.schedule or recipe.schedule
@@ -89,6 +89,13 @@ def build_on_meta(installed: Installed, architecture: Component, shape: Shape) -
     config = read_config(installed.architectures, architecture, "/architecture")
     with torch.device("meta"):
         return installed.architectures[architecture.type].build(config, shape)
+
+
+def context_of(installed: Installed, component: Component) -> int | None:
+    """Tell how many tokens an architecture sees at once; None: it is not bounded."""
+    config = read_config(installed.architectures, component, "/architecture")
+    context = installed.architectures[component.type].context
+    return None if context is None else context(config)
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -155,12 +162,6 @@ def _choose_architecture(
             f"what fits: {', '.join(fitting) or 'nothing installed'}",
         )
     return architecture
-
-
-def _context(installed: Installed, component: Component) -> int | None:
-    config = read_config(installed.architectures, component, "/architecture")
-    context = installed.architectures[component.type].context
-    return None if context is None else context(config)
 
 
 def _filled(kinds: Mapping[str, _HasConfig], component: Component, pointer: str) -> Component:

@@ -104,7 +104,9 @@ def _serve(settings: Settings, database: Database, worker: WorkerThread | None) 
 
 
 def _build_app(settings: Settings, database: Database) -> FastAPI:
-    catalogue = Catalogue.installed(max_parameters=settings.max_parameters)
+    catalogue = Catalogue.installed(
+        max_parameters=settings.max_parameters, max_memory_bytes=settings.job_memory_bytes
+    )
     predictor = Predictor(database, catalogue, memory_bytes=settings.prediction_memory_bytes)
     return create_app(
         settings=settings, database=database, catalogue=catalogue, predictor=predictor
