@@ -124,7 +124,7 @@ class Settings(BaseSettings):
         default_factory=lambda: memory_bytes() * 4 // 5,
         ge=64 * MEBIBYTE,
         description="Memory that one training process may take; beyond, its job fails; a "
-        "context that takes far more is refused. Default: 80 % of the machine's or the container's.",
+        "context that takes far more is refused. Default: 80 % of the machine's or container's.",
     )
     prediction_memory_bytes: int = Field(
         default=GIBIBYTE,
