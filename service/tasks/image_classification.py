@@ -92,8 +92,8 @@ class ImageExamples:
         augmentation: Augmentation | None = None,
         fill: Sequence[float] = (),
     ) -> None:
-        # Stored files are read-only buffers; torch wants memory of its own.
-        self._images = torch.from_numpy(np.array(images))
+        # Stored files are read-only buffers; torch wants what it may write to.
+        self._images = torch.from_numpy(np.require(images, requirements=["C", "W"]))
         self._labels = torch.from_numpy(np.array(labels))
         self._order = EpochOrder(len(labels))
         self._augmentation = augmentation or Augmentation()
