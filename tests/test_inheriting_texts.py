@@ -20,11 +20,13 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "mlp": {"type": "mlp", "hidden_sizes": [5], "embedding_size": 4},
     "rnn": {"type": "rnn", "hidden_size": 5},
     "lstm": {"type": "lstm", "hidden_size": 5, "embedding_size": 4, "bidirectional": True},
+    "transformer": {"type": "transformer", "layers": 1, "heads": 2, "width": 8, "context": 8},
 }
 TABLES = {
     "mlp": ("0.embedding.weight", "3.weight"),
     "rnn": ("rnn.layers.0.W_xu", "rnn.W_yx"),
     "lstm": ("rnn.embedding.weight", "rnn.W_yx"),
+    "transformer": ("layers.embedding.weight", "head.weight"),
 }
 
 
@@ -45,7 +47,7 @@ def built(architecture: str, words: str, labels: str, *, seed: int) -> tuple[Tra
     return CATALOGUE.build(spec, data), spec
 
 
-@pytest.mark.parametrize("architecture", ["mlp", "rnn", "lstm"])
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES])
 def test_words_and_classes_are_taken_over_by_name_never_by_place(architecture: str) -> None:
     old, old_spec = built(architecture, "aa bb cc", "one three two", seed=1)
     new, spec = built(architecture, "cc dd bb", "two one zero", seed=2)

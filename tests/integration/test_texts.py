@@ -31,7 +31,9 @@ def finished(client: Client, **request: Any) -> Job:
     return ended
 
 
-@pytest.mark.parametrize(("architecture", "tokenizer"), [("mlp", "bpe"), ("rnn", "word")])
+@pytest.mark.parametrize(
+    ("architecture", "tokenizer"), [("mlp", "bpe"), ("rnn", "word"), ("transformer", "char")]
+)
 def test_uploaded_texts_are_learned_from_and_told_apart(
     client: Client, opinions: str, architecture: str, tokenizer: str
 ) -> None:
