@@ -1,7 +1,8 @@
 """RMSprop (Hinton 2012, lecture 6e): steps by the root of a running mean of squared gradients.
 
 v ← alpha · v + (1 - alpha) · g², then θ ← θ - lr · g / (√v + eps): what was long ago is forgotten,
-which Adagrad never does. Centered (Graves 2013), v loses the square of the running mean of g.
+which Adagrad never does. There is no centered form: its variance v - m² is below 0 where rounding
+will have it so, and torch's root of that makes the weights NaN (seen with alpha 0, torch 2.13).
 """
 
 from typing import Literal
@@ -24,28 +25,18 @@ class RmspropConfig(OptimizerConfig, frozen=True):
     momentum: float = Field(
         default=0.0, ge=0, lt=1, description="How much of the last step is kept; 0: none."
     )
-    centered: bool = Field(
-        default=False,
-        description="Divide by the standard deviation of the gradient: v minus the square of its "
-        "running mean (Graves 2013).",
-    )
     eps: Epsilon = 1e-8
     weight_decay: WeightDecay = 0.0
 
     def slots(self) -> int:
-        """Count the means, and the last step if it counts for each weight."""
-        return 1 + (self.momentum > 0) + self.centered
+        """Count the mean, and the last step if it counts, for each weight."""
+        return 1 + (self.momentum > 0)
 
 
 def build(config: RmspropConfig, groups: ParameterGroups) -> optim.RMSprop:
     """Build RMSprop over parameter groups that carry their weight decay."""
     return optim.RMSprop(
-        groups,
-        lr=config.lr,
-        alpha=config.alpha,
-        eps=config.eps,
-        momentum=config.momentum,
-        centered=config.centered,
+        groups, lr=config.lr, alpha=config.alpha, eps=config.eps, momentum=config.momentum
     )
 
 

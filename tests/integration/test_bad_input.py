@@ -24,11 +24,13 @@ from tests.integration.cases.jobs import JOBS
 from tests.integration.cases.looking import LOOKS, LOOKS_ANSWERED
 from tests.integration.cases.once import ONCE, ONCE_ANSWERED
 from tests.integration.cases.operations import EDGES, NOBODY, OPERATIONS
+from tests.integration.cases.optimizers import OPTIMIZERS
 from tests.integration.cases.paths import PATHS
 from tests.integration.cases.predictions import PREDICTIONS
 from tests.integration.cases.rows import ROWS_REFUSED, ROWS_TAKEN
 from tests.integration.cases.tables import TABLES
 from tests.integration.cases.texts import TEXTS
+from tests.integration.cases.transformers import TRANSFORMERS
 from tests.integration.cases.uploads import UPLOADS
 from tests.integration.sockets import exchange
 from tests.integration.states import States, states
@@ -39,12 +41,14 @@ CASES = [
     *BEGINNINGS,
     *JOBS,
     *ONCE,
+    *OPTIMIZERS,
     *PATHS,
     *UPLOADS,
     *ROWS_REFUSED,
     *PREDICTIONS,
     *TABLES,
     *TEXTS,
+    *TRANSFORMERS,
     *EVENTS,
     *IMAGES,
     *LOOKS,

@@ -33,6 +33,8 @@ CHOSEN: Mapping[str, list[JsonValue]] = {
     "max_vocabulary": [50_000, 6],
     "patience": [1, 2],  # of a plateau: with three epochs a longer one says nothing
     "seed": [0, SEED_MAX],
+    # Dropout may leave out all of a narrow vector, and norms of zeros grow gradients to infinity.
+    "width": [16, 32],
 }
 ROOTS = frozenset({"optimizer", "schedule"})  # with the architectures they are 150 runs and more
 
