@@ -29,12 +29,18 @@ ALONE = (
 beside other tests they would wait for it."""
 
 
+SLOW_ON_POSTGRESQL = ("integration/test_bad_input.py",)
+"""What never reaches a database is the same with each: hundreds of cases on one of them will do."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test` runs alone, after all that may run at once."""
+    """Mark what `make test` runs alone, after all that may run at once, and what it leaves out."""
     for item in items:
         place = item.path.relative_to(Path(__file__).parent).as_posix()
         if place.startswith(ALONE):
             item.add_marker("alone")
+        if place.startswith(SLOW_ON_POSTGRESQL) and "[postgresql" in item.name:
+            item.add_marker("slow")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

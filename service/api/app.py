@@ -20,6 +20,7 @@ from service.api import (
     predictions,
     problems,
     promotions,
+    recipes,
     system,
 )
 from service.api.access import AccessLog
@@ -153,6 +154,7 @@ def _parts(settings: Settings) -> list[Part]:
         part(datasets.upload_router, "train", upload, threaded, Depends(datasets.upload_place)),
         part(datasets.removal_router, "admin", body, threaded),
         part(components.router, "train", body, threaded),
+        part(recipes.router, "train", body, threaded),
     ]
 
 

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from service.cli import datasets, jobs, keys, models, output, predict, serve, train, watch
+from service.cli import datasets, jobs, keys, models, output, predict, recipes, serve, train, watch
 from service.cli.demo import command as demo
 from service.client import TrainyardError
 
@@ -25,6 +25,7 @@ app.command("api")(serve.api)
 app.command("worker")(serve.worker)
 app.command("migrate")(serve.migrate)
 app.add_typer(keys.app, name="keys")
+app.add_typer(recipes.app, name="recipes")
 app.command("train")(train.train)
 app.add_typer(jobs.app, name="jobs")
 app.command("watch")(watch.watch)

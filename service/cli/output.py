@@ -1,6 +1,6 @@
 """What people read: results on stdout, problems in red on stderr; numbers and sizes in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel
@@ -86,7 +86,7 @@ def status_text(job: Job) -> Text:
     return Text(job.status + reason, style=STATUS_STYLES[job.status])
 
 
-def metrics_text(metrics: dict[str, float | None]) -> str:
+def metrics_text(metrics: Mapping[str, float | None]) -> str:
     """Return metrics as `name value`, comma-separated."""
     return ", ".join(f"{name} {number(value)}" for name, value in metrics.items())
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,13 +15,14 @@ KEY_OF_BARE_STRING = {**dict.fromkeys(COMPONENTS, "type"), "dataset": "name"}
 def job_body(
     *,
     file: Path | None,
+    recipe: Mapping[str, Any] | None = None,
     top: Mapping[str, Any],
     training: Mapping[str, Any],
     metadata: Sequence[str],
     settings: Sequence[str],
 ) -> dict[str, Any]:
-    """Put together the file, the options and then every `--set path=value`, the last one wins."""
-    body = _read_file(file) if file is not None else {}
+    """Put together recipe or file, the options and every `--set path=value`: the last one wins."""
+    body = deepcopy(dict(recipe or {})) if file is None else _read_file(file)
     given = {key: value for key, value in top.items() if value is not None}
     for key, value in given.items():
         body[key] = {"name": value} if key == "dataset" else value

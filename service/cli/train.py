@@ -21,6 +21,9 @@ ClientId = Annotated[
     str | None,
     typer.Option(help="Your own id for the job; the same command again watches the same job."),
 ]
+RecipeName = Annotated[
+    str | None, typer.Option(help="A worked example, see `trainyard recipes`; options win.")
+]
 Metadata = Annotated[
     list[str] | None, typer.Option(metavar="KEY=VALUE", help="A label; can be repeated.")
 ]
@@ -42,6 +45,7 @@ def train(
     client_id: ClientId = None,
     metadata: Metadata = None,
     settings: options.Setting = None,
+    recipe: RecipeName = None,
     file: Annotated[Path | None, typer.Option(help="The job as JSON; options win.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what it would do.")] = False,
     watch: Annotated[bool, typer.Option(help="Follow the job until it ends.")] = True,
@@ -49,32 +53,38 @@ def train(
     json: options.Json = False,
 ) -> None:
     """Start a training job. Prints its id, then follows it; Ctrl-C leaves it running."""
-    body = job_body(
-        file=file,
-        top={
-            "dataset": dataset,
-            "architecture": architecture,
-            "model": model,
-            "initialize_from": initialize_from,
-            "optimizer": optimizer,
-            "schedule": schedule,
-            "priority": priority,
-            "client_id": client_id,
-        },
-        training={
-            "epochs": epochs,
-            "max_steps": max_steps,
-            "batch_size": batch_size,
-            "seed": seed,
-        },
-        metadata=metadata or [],
-        settings=settings or [],
-    )
+    length = {"epochs": epochs, "max_steps": max_steps}
     with connect(url) as client:
+        body = job_body(
+            file=file,
+            recipe=_recipe(client, recipe, file),
+            top={
+                "dataset": dataset,
+                "architecture": architecture,
+                "model": model,
+                "initialize_from": initialize_from,
+                "optimizer": optimizer,
+                "schedule": schedule,
+                "priority": priority,
+                "client_id": client_id,
+            },
+            training=length | {"batch_size": batch_size, "seed": seed},
+            metadata=metadata or [],
+            settings=settings or [],
+        )
         if plan:
             _print_plan(client.plan_job(body), json=json)
         else:
             raise typer.Exit(_start(client, body, watch=watch, json=json))
+
+
+def _recipe(client: Client, name: str | None, file: Path | None) -> Mapping[str, Any]:
+    if name is None:
+        return {}
+    if file is not None:
+        message = "say either a recipe or a file"
+        raise typer.BadParameter(message, param_hint="--recipe")
+    return client.get_recipe(name).request
 
 
 def _start(client: Client, body: Mapping[str, Any], *, watch: bool, json: bool) -> int:

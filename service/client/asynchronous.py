@@ -11,7 +11,7 @@ import anyio
 import httpx
 from anyio import to_thread
 
-from service.client import answers, calls, watching, writing
+from service.client import answers, calls, component_calls, dataset_calls, watching, writing
 from service.client.call import Call, Outcome, ResultT, presented
 from service.client.client import DEFAULT_URL
 from service.client.errors import UnavailableError, UnreachableError
@@ -111,14 +111,14 @@ class AsyncClient:
     list_events = _sends(calls.list_events)
     get_certificate = _sends(calls.get_certificate)
 
-    list_datasets = _sends(calls.list_datasets)
-    get_dataset = _sends(calls.get_dataset)
-    add_dataset = _sends(calls.add_dataset)
-    check_dataset = _sends(calls.check_dataset)
-    delete_dataset = _sends(calls.delete_dataset)
-    preview_dataset = _sends(calls.preview_dataset)
-    preview_pictures = _sends(calls.preview_pictures)
-    measure_dataset = _sends(calls.measure_dataset)
+    list_datasets = _sends(dataset_calls.list_datasets)
+    get_dataset = _sends(dataset_calls.get_dataset)
+    add_dataset = _sends(dataset_calls.add_dataset)
+    check_dataset = _sends(dataset_calls.check_dataset)
+    delete_dataset = _sends(dataset_calls.delete_dataset)
+    preview_dataset = _sends(dataset_calls.preview_dataset)
+    preview_pictures = _sends(dataset_calls.preview_pictures)
+    measure_dataset = _sends(dataset_calls.measure_dataset)
 
     list_models = _sends(calls.list_models)
     get_model = _sends(calls.get_model)
@@ -126,12 +126,14 @@ class AsyncClient:
     predict = _sends_much(calls.predict)
     predict_image = _sends_much(calls.predict_image)
 
-    architectures = _sends(calls.architectures)
-    optimizers = _sends(calls.optimizers)
-    schedules = _sends(calls.schedules)
-    tasks = _sends(calls.tasks)
-    system = _sends(calls.system)
-    ready = _sends(calls.ready)
+    architectures = _sends(component_calls.architectures)
+    optimizers = _sends(component_calls.optimizers)
+    schedules = _sends(component_calls.schedules)
+    tasks = _sends(component_calls.tasks)
+    recipes = _sends(component_calls.recipes)
+    get_recipe = _sends(component_calls.get_recipe)
+    system = _sends(component_calls.system)
+    ready = _sends(component_calls.ready)
 
     async def follow_job(
         self,

@@ -4,20 +4,15 @@ Nothing here speaks to the service: `Client` and `AsyncClient` send what these f
 under the same names. Pictures named by their paths are read as the call is made.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import httpx
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from service.client import answers
-from service.client.answers import JsonObject
 from service.client.call import (
     Call,
     Content,
-    File,
-    Parts,
     Query,
     json_bytes,
     key_of_a_call,
@@ -25,18 +20,14 @@ from service.client.call import (
     what_was_said,
 )
 from service.client.inputs import PredictInput, image_bytes, image_type, json_input
+from service.client.verbs import delete, get, post, reading
 from service.domain.certificates import Certificate
-from service.domain.components import ComponentInfo, ComponentList
-from service.domain.datasets import AnyDatasetSpec, Dataset, DatasetList, DatasetReport
 from service.domain.events import EventList
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
-from service.domain.looking import DatasetPreview, DatasetStatistics
 from service.domain.models import Model, ModelList, ModelVersion
 from service.domain.predictions import PredictResponse
 from service.domain.requests import JobRequest
 from service.domain.transitions import JobAction
-
-ModelT = TypeVar("ModelT", bound=BaseModel)
 
 REPEATABLE_ACTIONS = frozenset[JobAction]({"cancel", "pause", "resume"})
 """Legal again in the status that they lead to, and without effect there; `retry` is a 409 there."""
@@ -52,7 +43,7 @@ def create_job(
     """
     body = what_was_said(request)
     key = key_of_a_call(idempotency_key)
-    return _post("/v1/jobs", Job, body=body, repeatable=True, idempotency_key=key)
+    return post("/v1/jobs", Job, body=body, repeatable=True, idempotency_key=key)
 
 
 def put_job(client_id: str, request: JobRequest | Mapping[str, Any]) -> Call[Job]:
@@ -63,7 +54,7 @@ def put_job(client_id: str, request: JobRequest | Mapping[str, Any]) -> Call[Job
     return Call(
         method="PUT",
         path=path_of("jobs", "by-client-id", client_id),
-        read=_reading(Job),
+        read=reading(Job),
         repeatable=True,
         content=json_bytes(what_was_said(request)),
         headers={"Content-Type": "application/json"},
@@ -73,13 +64,13 @@ def put_job(client_id: str, request: JobRequest | Mapping[str, Any]) -> Call[Job
 def plan_job(request: JobRequest | Mapping[str, Any]) -> Call[Plan]:
     """Check a job and tell what it would do; nothing is stored."""
     body = what_was_said(request)
-    return _post("/v1/jobs", Plan, body=body, query={"validate_only": "true"}, repeatable=True)
+    return post("/v1/jobs", Plan, body=body, query={"validate_only": "true"}, repeatable=True)
 
 
 def get_job(job_id: str, *, wait: float = 0.0) -> Call[Job]:
     """Read a job; with `wait` (at most 60 s), as soon as its status changes."""
     headers = {"Prefer": f"wait={max(1, round(wait))}"} if wait else None
-    return _get(path_of("jobs", job_id), Job, headers=headers, wait_seconds=wait)
+    return get(path_of("jobs", job_id), Job, headers=headers, wait_seconds=wait)
 
 
 def list_jobs(
@@ -104,7 +95,7 @@ def list_jobs(
         "client_id": client_id,
         **{f"metadata.{key}": value for key, value in (metadata or {}).items()},
     }
-    return _get("/v1/jobs", JobList, query=query)
+    return get("/v1/jobs", JobList, query=query)
 
 
 def cancel_job(job_id: str) -> Call[Job]:
@@ -129,7 +120,7 @@ def retry_job(job_id: str) -> Call[Job]:
 
 def act_on_job(job_id: str, action: JobAction) -> Call[Job]:
     """Do what `action` says; ConflictError when the job's status does not allow it."""
-    return _post(path_of("jobs", job_id, action), Job, repeatable=action in REPEATABLE_ACTIONS)
+    return post(path_of("jobs", job_id, action), Job, repeatable=action in REPEATABLE_ACTIONS)
 
 
 def fork_job(
@@ -141,12 +132,12 @@ def fork_job(
     """
     body: dict[str, JsonValue] = {"checkpoint": checkpoint, "patch": dict(patch or {})}
     path, key = path_of("jobs", job_id, "fork"), key_of_a_call(None)
-    return _post(path, Job, body=body, repeatable=True, idempotency_key=key)
+    return post(path, Job, body=body, repeatable=True, idempotency_key=key)
 
 
 def delete_job(job_id: str) -> Call[None]:
     """Delete a job that is not running. Its models stay."""
-    return _delete(path_of("jobs", job_id))
+    return delete(path_of("jobs", job_id))
 
 
 def get_metrics(
@@ -154,7 +145,7 @@ def get_metrics(
 ) -> Call[Metrics]:
     """Read metric series, thinned out to at most `max_points` each."""
     query: Query = {"name": [*names] if names else None, "max_points": max_points}
-    return _get(path_of("jobs", job_id, "metrics"), Metrics, query=query)
+    return get(path_of("jobs", job_id, "metrics"), Metrics, query=query)
 
 
 def get_metrics_csv(job_id: str, *, names: Sequence[str] | None = None) -> Call[str]:
@@ -174,100 +165,38 @@ def list_checkpoints(
 ) -> Call[CheckpointList]:
     """List the kept checkpoints of a job, newest first."""
     query: Query = {"limit": limit, "after": after}
-    return _get(path_of("jobs", job_id, "checkpoints"), CheckpointList, query=query)
+    return get(path_of("jobs", job_id, "checkpoints"), CheckpointList, query=query)
 
 
 def list_events(
     job_id: str, *, limit: int | None = None, after: int | None = None
 ) -> Call[EventList]:
     """List what happened to a job, in order; `after` is the seq of the last event before."""
-    return _get(
-        path_of("jobs", job_id, "events"), EventList, query={"limit": limit, "after": after}
-    )
+    return get(path_of("jobs", job_id, "events"), EventList, query={"limit": limit, "after": after})
 
 
 def get_certificate(job_id: str) -> Call[Certificate]:
     """Read what fixed a job's run, where it was computed, and the hashes of its states."""
-    return _get(path_of("jobs", job_id, "certificate"), Certificate)
-
-
-def list_datasets(*, limit: int | None = None, after: str | None = None) -> Call[DatasetList]:
-    """List one page of datasets, newest first."""
-    return _get("/v1/datasets", DatasetList, query={"limit": limit, "after": after})
-
-
-def get_dataset(name: str) -> Call[Dataset]:
-    """Read what is known of a dataset."""
-    return _get(path_of("datasets", name), Dataset)
-
-
-def add_dataset(
-    spec: AnyDatasetSpec | Mapping[str, Any], files: Mapping[str, File]
-) -> Call[Dataset]:
-    """Upload a dataset; the same bytes under the same name give the one that is there.
-
-    Texts, labelled texts and tables have a `file` and may have a `validation_file`; a folder of
-    images is a zip, `file`; IDX has `images`, `labels` and may have `test_images`,
-    `test_labels`. Paths are streamed from the disk.
-    """
-    parts: Parts = {"spec": json_bytes(what_was_said(spec)).decode(), **files}
-    key = key_of_a_call(None)
-    return _post("/v1/datasets", Dataset, parts=parts, repeatable=True, idempotency_key=key)
-
-
-def check_dataset(
-    spec: AnyDatasetSpec | Mapping[str, Any], files: Mapping[str, File]
-) -> Call[DatasetReport]:
-    """Tell what an upload would become and what was found in it; nothing is stored."""
-    parts: Parts = {"spec": json_bytes(what_was_said(spec)).decode(), **files}
-    query: Query = {"dry_run": "true"}
-    return _post("/v1/datasets", DatasetReport, parts=parts, query=query, repeatable=True)
-
-
-def preview_dataset(name: str, *, rows: int | None = None) -> Call[DatasetPreview]:
-    """Read the first rows of a dataset; of pictures their labels, some of every class."""
-    return _get(path_of("datasets", name, "preview"), DatasetPreview, query={"rows": rows})
-
-
-def preview_pictures(name: str, *, rows: int | None = None) -> Call[bytes]:
-    """Read the pictures of a preview, with their labels, as one PNG."""
-    return Call(
-        method="GET",
-        path=path_of("datasets", name, "preview"),
-        read=answers.read_bytes,
-        repeatable=True,
-        query={"rows": rows, "format": "png"},
-        headers={"Accept": "image/png, application/problem+json"},
-    )
-
-
-def measure_dataset(name: str) -> Call[DatasetStatistics]:
-    """Count and measure what a dataset holds."""
-    return _get(path_of("datasets", name, "statistics"), DatasetStatistics)
-
-
-def delete_dataset(name: str) -> Call[None]:
-    """Delete a dataset that no unfinished job uses."""
-    return _delete(path_of("datasets", name))
+    return get(path_of("jobs", job_id, "certificate"), Certificate)
 
 
 def list_models(
     *, limit: int | None = None, after: str | None = None, task: str | None = None
 ) -> Call[ModelList]:
     """List one page of named models, newest first."""
-    return _get("/v1/models", ModelList, query={"limit": limit, "after": after, "task": task})
+    return get("/v1/models", ModelList, query={"limit": limit, "after": after, "task": task})
 
 
 def get_model(name: str) -> Call[Model]:
     """Read a named model with its newest version."""
-    return _get(path_of("models", name), Model)
+    return get(path_of("models", name), Model)
 
 
 def promote_checkpoint(name: str, checkpoint: str) -> Call[ModelVersion]:
     """Serve a checkpoint of any job as the next version of a model; a new name makes a new one."""
     body: dict[str, JsonValue] = {"checkpoint": checkpoint}
     path, key = path_of("models", name, "versions"), key_of_a_call(None)
-    return _post(path, ModelVersion, body=body, repeatable=True, idempotency_key=key)
+    return post(path, ModelVersion, body=body, repeatable=True, idempotency_key=key)
 
 
 def predict(
@@ -286,7 +215,7 @@ def predict(
         body["top_k"] = top_k
     if special_tokens:
         body["special_tokens"] = True
-    return _post(path_of("models", model, "predict"), PredictResponse, body=body, repeatable=True)
+    return post(path_of("models", model, "predict"), PredictResponse, body=body, repeatable=True)
 
 
 def predict_image(
@@ -298,7 +227,7 @@ def predict_image(
 ) -> Call[PredictResponse]:
     """Ask a model about one PNG or JPEG file, sent as it is."""
     content = image_bytes(image)
-    return _post(
+    return post(
         path_of("models", model, "predict"),
         PredictResponse,
         query={"top_k": top_k},
@@ -306,95 +235,3 @@ def predict_image(
         content_type=content_type or image_type(content),
         repeatable=True,
     )
-
-
-def architectures() -> Call[list[ComponentInfo]]:
-    """List the installed architectures with their options."""
-    return _list_components("architectures")
-
-
-def optimizers() -> Call[list[ComponentInfo]]:
-    """List the installed optimizers with their options."""
-    return _list_components("optimizers")
-
-
-def schedules() -> Call[list[ComponentInfo]]:
-    """List the installed learning-rate schedules with their options."""
-    return _list_components("schedules")
-
-
-def tasks() -> Call[list[ComponentInfo]]:
-    """List the installed tasks with their options."""
-    return _list_components("tasks")
-
-
-def system() -> Call[JsonObject]:
-    """Read versions, device, limits, workers and the size of the database."""
-    return Call(method="GET", path="/v1/system", read=answers.read_object, repeatable=True)
-
-
-def ready() -> Call[JsonObject]:
-    """Ask whether the service is ready; UnavailableError when it is not."""
-    return Call(method="GET", path="/readyz", read=answers.read_object, repeatable=True)
-
-
-def _list_components(kind: str) -> Call[list[ComponentInfo]]:
-    def read(response: httpx.Response) -> list[ComponentInfo]:
-        return answers.read_model(ComponentList, response).data
-
-    return Call(method="GET", path=f"/v1/{kind}", read=read, repeatable=True)
-
-
-def _get(
-    path: str,
-    model: type[ModelT],
-    *,
-    query: Query | None = None,
-    headers: Mapping[str, str] | None = None,
-    wait_seconds: float = 0.0,
-) -> Call[ModelT]:
-    return Call(
-        method="GET",
-        path=path,
-        read=_reading(model),
-        repeatable=True,
-        query=query,
-        headers=headers,
-        wait_seconds=wait_seconds,
-    )
-
-
-def _post(
-    path: str,
-    model: type[ModelT],
-    *,
-    repeatable: bool,
-    query: Query | None = None,
-    body: JsonValue = None,
-    content: bytes | None = None,
-    content_type: str = "application/json",
-    parts: Parts | None = None,
-    idempotency_key: str | None = None,
-) -> Call[ModelT]:
-    written = json_bytes(body) if body is not None else content
-    headers = {} if written is None else {"Content-Type": content_type}
-    if idempotency_key is not None:
-        headers["Idempotency-Key"] = idempotency_key
-    return Call(
-        method="POST",
-        path=path,
-        read=_reading(model),
-        repeatable=repeatable,
-        query=query,
-        content=written,
-        parts=parts,
-        headers=headers,
-    )
-
-
-def _delete(path: str) -> Call[None]:
-    return Call(method="DELETE", path=path, read=answers.read_nothing, repeatable=True)
-
-
-def _reading(model: type[ModelT]) -> Callable[[httpx.Response], ModelT]:
-    return partial(answers.read_model, model)

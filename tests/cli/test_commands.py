@@ -79,6 +79,26 @@ def test_a_plan_stores_nothing(trainyard: Trainyard, client: Client) -> None:
     assert client.list_jobs(limit=1).first_id == before
 
 
+def test_a_recipe_is_shown_and_trained_with_a_knob_turned(
+    trainyard: Trainyard, client: Client
+) -> None:
+    listed, shown = trainyard("recipes"), trainyard("recipes", "show", "lr-diverges")
+    assert "lr-diverges" in listed.stdout
+    assert "loss_not_finite" in shown.stdout
+    started = trainyard(
+        *["train", "--recipe", "lr-diverges", "--no-watch"],
+        *["--set", "optimizer.lr=0.05", "--max-steps", "1", "--set", "training.epochs=null"],
+    )
+    assert started.returncode == 0, started.stderr
+    job = client.cancel_job(started.stdout.strip())
+    assert job.spec.optimizer.options()["lr"] == 0.05
+    assert job.spec.architecture.options()["hidden_sizes"] == [32]
+    both = trainyard("train", "--recipe", "lr-diverges", "--file", "job.json")
+    assert both.returncode == 2
+    unknown = trainyard("train", "--recipe", "lr-diverge")
+    assert "did you mean 'lr-diverges'?" in unknown.stderr
+
+
 def test_wrong_fields_are_said_one_by_one(trainyard: Trainyard) -> None:
     ended = trainyard("train", *LONG, "--set", "training.seed=-1", "--batch-size", "0")
 

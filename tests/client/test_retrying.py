@@ -8,7 +8,14 @@ import pytest
 
 from service.api import accepting
 from service.api.idempotency import StillRunning
-from service.client import ConflictError, InvalidError, TrainyardError, UnavailableError, calls
+from service.client import (
+    ConflictError,
+    InvalidError,
+    TrainyardError,
+    UnavailableError,
+    calls,
+    dataset_calls,
+)
 from service.client.call import Call, Outcome
 from service.client.retrying import BEING_DONE, NOTHING_DONE, Attempts, RetryPolicy
 from service.domain.problems import Unavailable
@@ -73,8 +80,8 @@ def test_other_outcomes_are_final() -> None:
         (calls.plan_job({}), True),
         (calls.predict("eating", ["I like"]), True),
         (calls.predict_image("clothes", b""), True),
-        (calls.add_dataset({"name": "poems"}, {"file": b""}), True),
-        (calls.check_dataset({"name": "poems"}, {"file": b""}), True),
+        (dataset_calls.add_dataset({"name": "poems"}, {"file": b""}), True),
+        (dataset_calls.check_dataset({"name": "poems"}, {"file": b""}), True),
         (calls.delete_job("job_1"), True),
     ],
     ids=lambda value: getattr(value, "path", None),
@@ -197,7 +204,7 @@ def test_a_job_that_was_perhaps_started_is_asked_for_again_with_its_key(
     "call",
     [
         START,
-        calls.add_dataset({"name": "poems"}, {"file": b""}),
+        dataset_calls.add_dataset({"name": "poems"}, {"file": b""}),
         calls.fork_job("job_1"),
         calls.promote_checkpoint("eating", "ckpt_1"),
     ],

@@ -1,4 +1,4 @@
-"""Both clients offer the same calls, each as it is defined in `calls`."""
+"""Both clients offer the same calls, each as it is defined."""
 
 import inspect
 from collections.abc import AsyncIterator, Iterator
@@ -6,13 +6,14 @@ from typing import Any, get_origin
 
 import pytest
 
-from service.client import AsyncClient, Client, calls
+from service.client import AsyncClient, Client, calls, component_calls, dataset_calls
 from service.client.call import Call
 
 DEFINED = {
     name: make
-    for name, make in inspect.getmembers(calls, inspect.isfunction)
-    if make.__module__ == calls.__name__ and not name.startswith("_")
+    for module in (calls, component_calls, dataset_calls)
+    for name, make in inspect.getmembers(module, inspect.isfunction)
+    if make.__module__ == module.__name__ and not name.startswith("_")
 }
 
 

@@ -36,6 +36,8 @@ ANSWERS = [
     Case("optimizers", 200, None, **get("/v1/optimizers")),
     Case("schedules", 200, None, **get("/v1/schedules")),
     Case("tasks", 200, None, **get("/v1/tasks")),
+    Case("recipes", 200, None, **get("/v1/recipes")),
+    Case("a recipe", 200, None, **get("/v1/recipes/clothes")),
     Case("datasets", 200, None, **get("/v1/datasets")),
     Case("a dataset", 200, None, **get("/v1/datasets/eating")),
     Case("a new dataset", 201, None, **upload(NEW_SPEC)),

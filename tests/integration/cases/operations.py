@@ -14,6 +14,8 @@ OPERATIONS = [
     ("GET", "/v1/optimizers"),
     ("GET", "/v1/schedules"),
     ("GET", "/v1/tasks"),
+    ("GET", "/v1/recipes"),
+    ("GET", "/v1/recipes/{name}"),
     ("GET", "/v1/datasets"),
     ("POST", "/v1/datasets"),
     ("GET", "/v1/datasets/{name}"),

@@ -7,6 +7,7 @@ from tests.integration.cases.base import Case, delete, get
 PATHS = [
     Case("SQL for an id", 404, "job_not_found", **get("/v1/jobs/'%20OR%201=1--")),
     Case("SQL for a dataset", 404, "dataset_not_found", **get("/v1/datasets/%27;DROP%20TABLE%20jobs")),
+    Case("a recipe that does not exist", 404, "recipe_not_found", **get("/v1/recipes/cloths")),
     Case("bytes for an id", 404, "job_not_found", **get("/v1/jobs/%ff%fe")),
     Case("dots for an id", 404, "job_not_found", **get("/v1/jobs/%2e%2e")),
     Case("a line break in an id", 404, "job_not_found", **get("/v1/jobs/job_1%0d%0aX:1")),

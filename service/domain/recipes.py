@@ -1,0 +1,41 @@
+"""Recipes: jobs worth starting as they are, with what came out of them where they were measured."""
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from service.domain.base import Outgoing
+
+
+class Expected(Outgoing):
+    """What a recipe comes to. Where a learning rate is the lesson, that may be a failure."""
+
+    status: Literal["succeeded", "failed"] = "succeeded"
+    error: str | None = Field(
+        default=None, description="The code of the error of a job that shall fail."
+    )
+    metrics: dict[str, float] = Field(
+        default={}, description="Of the best checkpoint, as they were measured."
+    )
+    tolerance: float = Field(
+        default=0.0, description="Other machines come so near to each metric, as a part of it."
+    )
+
+
+class Recipe(Outgoing):
+    """One worked example."""
+
+    object: Literal["recipe"] = "recipe"
+    name: str
+    title: str
+    about: str = Field(description="What it shows, and what to look at. Markdown.")
+    request: dict[str, JsonValue] = Field(description="The body of `POST /v1/jobs`.")
+    expected: Expected
+    compare: list[str] = Field(default=[], description="Recipes to look at beside this one.")
+
+
+class RecipeList(Outgoing):
+    """All recipes, in the order in which a course would take them."""
+
+    object: Literal["list"] = "list"
+    data: list[Recipe]
