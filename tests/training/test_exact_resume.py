@@ -18,6 +18,14 @@ from service.training.state import read_header
 from tests.training.parts import MemoryRecorder, a_policy, a_spec, image_data, run, text_data
 
 RNN: dict[str, Any] = {"type": "rnn", "hidden_size": 16}
+LSTM: dict[str, Any] = {"type": "lstm", "embedding_size": 16, "hidden_size": 16, "layers": 2}
+TRANSFORMER: dict[str, Any] = {
+    "type": "transformer",
+    "layers": 2,
+    "heads": 2,
+    "width": 8,
+    "context": 12,
+}
 CNN: dict[str, Any] = {
     "type": "cnn",
     "stem_channels": 4,
@@ -41,6 +49,18 @@ CASES: dict[str, tuple[JobSpec, Data]] = {
     ),
     "rnn with random initial states": _case(text_data(), {**RNN, "initial_state": "normal"}),
     "rnn on a stream, carrying": _case(text_data("stream"), RNN, schedule=COSINE, batch_size=4),
+    "lstm on a stream, carrying both states": _case(
+        text_data("stream"), {**LSTM, "dropout": 0.3, "tied_embeddings": True}, batch_size=4
+    ),
+    "gru on lines": _case(text_data(), {**LSTM, "type": "gru"}, optimizer=ADAMW),
+    "transformer on lines": _case(text_data(), {**TRANSFORMER, "positions": "learned"}),
+    "transformer on a stream, carrying what it sees": _case(
+        text_data("stream"),
+        {**TRANSFORMER, "dropout": 0.2},
+        optimizer={"type": "muon"},
+        schedule={"type": "linear"},
+        batch_size=4,
+    ),
     "cnn": _case(image_data(), CNN, optimizer=ADAMW, schedule=ONE_CYCLE, batch_size=16),
     "mlp with dropout": _case(image_data(), MLP, batch_size=16, epochs=3),
     "mlp, averaged": _case(image_data(), MLP, batch_size=16, ema=Ema(decay=0.8)),
