@@ -4,7 +4,7 @@ v ← rho · v + (1 - rho) · g², Δ = g · √(u + eps) / √(v + eps), u ← 
 θ ← θ - lr · Δ: the numerator is what the last steps were, so lr 1 suits most models.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from torch import optim
@@ -24,7 +24,10 @@ class AdadeltaConfig(OptimizerConfig, frozen=True):
     rho: float = Field(
         default=0.9, ge=0, lt=1, description="How much of the old mean squares is kept at a step."
     )
-    eps: Epsilon = 1e-6
+    eps: Annotated[
+        Epsilon,
+        Field(description="Added to v and u below their roots; the first steps are about √eps."),
+    ] = 1e-6
     weight_decay: WeightDecay = 0.0
 
     def slots(self) -> int:

@@ -10,7 +10,11 @@ from service.optimizers.options import Betas, Epsilon, LearningRate, WeightDecay
 
 
 class AdamConfig(OptimizerConfig, frozen=True):
-    """Options of Adam; its weight decay is added to the gradient."""
+    """Options of Adam (Kingma and Ba 2015): θ ← θ - lr · m̂ / (√v̂ + eps).
+
+    m ← β₁ m + (1 - β₁) g and v ← β₂ v + (1 - β₂) g², m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) at
+    step t. Weight decay is added to the gradient g.
+    """
 
     type: Literal["adam"] = "adam"
     lr: LearningRate = 0.001
@@ -24,7 +28,10 @@ class AdamConfig(OptimizerConfig, frozen=True):
 
 
 class AdamWConfig(OptimizerConfig, frozen=True):
-    """Options of AdamW; its weight decay acts on the weights themselves, times lr."""
+    """Options of AdamW (Loshchilov and Hutter 2019): θ ← θ - lr · (m̂ / (√v̂ + eps) + decay · θ).
+
+    m̂ and v̂ are those of Adam; weight decay acts on the weights themselves, not on the gradient.
+    """
 
     type: Literal["adamw"] = "adamw"
     lr: LearningRate = 0.001

@@ -10,7 +10,7 @@ from service.optimizers.options import LearningRate, WeightDecay
 
 
 class GdConfig(OptimizerConfig, frozen=True):
-    """Options of full-batch gradient descent."""
+    """Options of gradient descent on all training data: θ ← θ - lr · ∇L(θ), one step an epoch."""
 
     type: Literal["gd"] = "gd"
     lr: LearningRate = Field(default=0.5, description="Step size: θ ← θ - lr · gradient.")

@@ -18,7 +18,7 @@ WeightDecay = Annotated[
 ]
 
 Epsilon = Annotated[
-    float, Field(gt=0, le=1, description="Added to the root of the second moment; avoids 0/0.")
+    float, Field(gt=0, le=1, description="Added to the root that is divided by; avoids 0/0.")
 ]
 
 Beta = Annotated[float, Strict(), Field(ge=0, lt=1)]

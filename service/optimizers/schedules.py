@@ -31,7 +31,7 @@ class CosineConfig(ScheduleConfig, frozen=True):
 
 
 class StepConfig(ScheduleConfig, frozen=True):
-    """Multiply lr by `gamma` at every `step_size` steps."""
+    """Multiply lr by `gamma` at every `step_size` steps: lr · gamma^⌊step / step_size⌋."""
 
     type: Literal["step"] = "step"
     step_size: int | None = Field(
@@ -44,7 +44,8 @@ class StepConfig(ScheduleConfig, frozen=True):
 class LinearConfig(ScheduleConfig, frozen=True):
     """Flat for a part of the training, then straight down to `final_factor`.
 
-    Flat, then linear to 0: so the speed runs of nanoGPT do it (Jordan et al. 2024).
+    lr · (1 - (1 - final_factor) · (step - flat · steps) / (steps - flat · steps)). Flat, then down
+    to 0, is the schedule of the speed runs of nanoGPT (Jordan et al. 2024).
     """
 
     type: Literal["linear"] = "linear"
@@ -58,7 +59,7 @@ class LinearConfig(ScheduleConfig, frozen=True):
 
 
 class ExponentialConfig(ScheduleConfig, frozen=True):
-    """Down by the same factor at every step: lr · final_factor^(step / steps)."""
+    """Down by the same factor at every step: lr · final_factor^(step / steps) after the warm-up."""
 
     type: Literal["exponential"] = "exponential"
     final_factor: float = Field(

@@ -10,7 +10,10 @@ from service.optimizers.options import LearningRate, WeightDecay
 
 
 class SgdConfig(OptimizerConfig, frozen=True):
-    """Options of stochastic gradient descent."""
+    """Options of stochastic gradient descent: m ← momentum · m + g, θ ← θ - lr · m.
+
+    The momentum is Polyak's (1964). With nesterov (1983): θ ← θ - lr · (g + momentum · m).
+    """
 
     type: Literal["sgd"] = "sgd"
     lr: LearningRate = 0.1
