@@ -18,7 +18,7 @@ class RmspropConfig(OptimizerConfig, frozen=True):
     """Options of RMSprop (Hinton 2012): v ← α v + (1 - α) g², θ ← θ - lr · g / (√v + eps)."""
 
     type: Literal["rmsprop"] = "rmsprop"
-    lr: LearningRate = 0.01
+    lr: LearningRate = 0.001
     alpha: float = Field(
         default=0.99, ge=0, lt=1, description="How much of the old mean square is kept at a step."
     )
