@@ -27,6 +27,7 @@ from tests.integration.cases.operations import EDGES, NOBODY, OPERATIONS
 from tests.integration.cases.optimizers import OPTIMIZERS
 from tests.integration.cases.paths import PATHS
 from tests.integration.cases.predictions import PREDICTIONS
+from tests.integration.cases.recurrent import RECURRENT
 from tests.integration.cases.rows import ROWS_REFUSED, ROWS_TAKEN
 from tests.integration.cases.tables import TABLES
 from tests.integration.cases.texts import TEXTS
@@ -48,6 +49,7 @@ CASES = [
     *PREDICTIONS,
     *TABLES,
     *TEXTS,
+    *RECURRENT,
     *TRANSFORMERS,
     *EVENTS,
     *IMAGES,
