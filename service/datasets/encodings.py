@@ -1,8 +1,8 @@
 """From bytes to lines of UTF-8 in NFC, piece by piece: memory does not grow with a file.
 
-Found out are UTF-8, UTF-16 (by its byte order mark, or by the NULs that every second byte of
-western text is) and CP949, the Korean extension of EUC-KR. What is given wins. A piece ends where
-a line ends; bytes that are no text of the encoding, and NUL, are named by their line.
+Found out are UTF-8, UTF-16 (by its byte order mark, by the NULs that every second byte of western
+text is, or by common Hangul) and CP949, the Korean extension of EUC-KR. What is given wins. A piece
+ends where a line ends; bytes that are no text of the encoding, and NUL, are named by their line.
 """
 
 import codecs
@@ -25,6 +25,8 @@ MAX_LINE_BYTES = 32 << 20
 _HEAD = 1 << 16
 _ENOUGH_NULS = 0.2
 _PLAUSIBLE = 0.5
+_NEARLY_ALL = 0.9
+_ENOUGH_UNITS = 16
 _NEWLINE = b"\n"[0]
 _LAST_ASCII = 0x7F
 _BREAK = re.compile(rb"\r\n|\r|\n")
@@ -49,7 +51,7 @@ def detect(content: BinaryIO) -> Encoding:
             return "utf-16"
         if head.startswith(codecs.BOM_UTF8):
             return "utf-8"
-        if _parity_of_nuls(head) is not None:
+        if _high_bytes(head) is not None:
             return "utf-16"
         content.seek(beginning)
         if _decodes(content, "utf-8"):
@@ -199,13 +201,19 @@ def _byte_order(head: bytes) -> tuple[bool, int]:
         return True, 2
     if head.startswith(codecs.BOM_UTF16_LE):
         return False, 2
-    return _parity_of_nuls(head) == 0, 0
+    return _high_bytes(head) == 0, 0
+
+
+def _high_bytes(head: bytes) -> int | None:
+    """Return 0 or 1 if the even or the odd bytes are the high ones of UTF-16 without a mark."""
+    if len(head) < 4 or (len(head) < _HEAD and len(head) % 2):
+        return None
+    parity = _parity_of_nuls(head)
+    return parity if parity is not None else _parity_of_hangul(head)
 
 
 def _parity_of_nuls(head: bytes) -> int | None:
     """Return 0 or 1 if only the even or only the odd bytes are NUL, and many of them."""
-    if len(head) < 4 or (len(head) < _HEAD and len(head) % 2):
-        return None
     nuls = np.frombuffer(head, dtype=np.uint8) == 0
     even, odd = int(nuls[0::2].sum()), int(nuls[1::2].sum())
     if even and odd:
@@ -213,6 +221,16 @@ def _parity_of_nuls(head: bytes) -> int | None:
     if max(even, odd) < _ENOUGH_NULS * len(head) / 2:
         return None
     return 0 if even else 1
+
+
+def _parity_of_hangul(head: bytes) -> int | None:
+    """Return 0 or 1 if, with these as high bytes, nearly all is common Hangul or ASCII."""
+    for parity, order in enumerate((">u2", "<u2")):
+        units = np.frombuffer(head[: len(head) // 2 * 2], dtype=order)
+        known = _common_hangul()[units] | ((units >= ord("\t")) & (units <= _LAST_ASCII))
+        if len(units) >= _ENOUGH_UNITS and known.mean() >= _NEARLY_ALL:
+            return parity
+    return None
 
 
 def _decodes(content: BinaryIO, codec: str) -> bool:

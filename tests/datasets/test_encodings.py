@@ -12,6 +12,9 @@ from service.domain.datasets import Encoding
 
 KOREAN = "질문,답\n밥 먹었니?,네 먹었어요\n어디 가니?,집에 가요\n"
 
+DENSE = "나는오늘아침에밥을먹었습니다\n그리고학교에갔다가집에왔습니다\n"
+"""Korean without a blank: in UTF-16 it has next to no NUL."""
+
 
 def read(content: bytes, encoding: Encoding) -> tuple[str, Findings]:
     findings = Findings()
@@ -31,6 +34,10 @@ def read(content: bytes, encoding: Encoding) -> tuple[str, Findings]:
         (b"\xfe\xff" + KOREAN.encode("utf-16-be"), "utf-16"),
         ("a,b\n1,2\n".encode("utf-16-le"), "utf-16"),
         ("a,b\n1,2\n".encode("utf-16-be"), "utf-16"),
+        (DENSE.encode("utf-16-le"), "utf-16"),
+        (DENSE.encode("utf-16-be"), "utf-16"),
+        (DENSE.encode("cp949"), "cp949"),
+        (DENSE.encode(), "utf-8"),
         ("le café, la forêt".encode("latin-1"), "utf-8"),
         (b"a\0b\nc d", "utf-8"),
         (b"", "utf-8"),
@@ -93,3 +100,16 @@ def test_texts_come_back_whatever_the_pieces_are(text: str, piece: int) -> None:
         patch.setattr(encodings, "PIECE_BYTES", piece)
         found, _ = read(text.encode(), "utf-8")
     assert found == unicodedata.normalize("NFC", text.removeprefix("\ufeff"))
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_korean_without_blanks_is_read_in_either_order_of_bytes(codec: str) -> None:
+    text, findings = read(DENSE.encode(codec), "utf-16")
+    assert (text, findings.bad_lines) == (DENSE, 0)
+
+
+@given(st.text(st.characters(codec="cp949", min_codepoint=0xAC00), min_size=8))
+def test_syllables_in_cp949_or_utf8_are_never_taken_for_utf16(text: str) -> None:
+    for codec in ("cp949", "utf-8"):
+        found = encodings.detect(BytesIO(f"{text} 그리고, 그래서\n".encode(codec)))
+        assert found != "utf-16"
