@@ -1,10 +1,11 @@
-"""How fast our recurrent networks train, against the recipes that are public.
+"""How fast our models of text train, against the recipes that are public.
 
 `rnn`: steps per second of a tiny state-space RNN against nn.RNN in a plain loop. `lstm`: tokens per
 second of a word LSTM against the recipe of PyTorch's word_language_model example. Same sizes, data
 and optimizer; the runs of a round follow each other, so that all see the same machine.
+`transformer`: validation loss after equal wall clock, see transformer.py.
 
-    python -m benchmarks.training [rnn] [lstm] [--rounds 3] [--threads 2]
+    python -m benchmarks.training [rnn] [lstm] [transformer] [--rounds 3] [--threads 2]
 """
 
 # pyright: reportUnknownMemberType=false
@@ -23,6 +24,7 @@ from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
 from benchmarks.measuring import MemoryBlobs, Silent, built_in, print_table, resolve
+from benchmarks.transformer import transformer
 from service.architectures.base import WithOutput
 from service.catalogue import Catalogue, Trainable
 from service.datasets import registry
@@ -40,7 +42,11 @@ IGNORED = -100
 
 def main() -> None:
     """Run what was asked for, or all."""
-    parts: dict[str, Callable[[int, int], None]] = {"rnn": rnn, "lstm": lstm}
+    parts: dict[str, Callable[[int, int], None]] = {
+        "rnn": rnn,
+        "lstm": lstm,
+        "transformer": transformer,
+    }
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("parts", nargs="*", choices=[*parts, []], help="null: all")
     options.add_argument("--rounds", type=int, default=3)
