@@ -26,7 +26,7 @@ TABLES = {
     "mlp": ("0.embedding.weight", "3.weight"),
     "rnn": ("rnn.layers.0.W_xu", "rnn.W_yx"),
     "lstm": ("rnn.embedding.weight", "rnn.W_yx"),
-    "transformer": ("layers.embedding.weight", "head.weight"),
+    "transformer": ("trunk.embedding.weight", "head.weight"),
 }
 
 

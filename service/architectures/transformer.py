@@ -156,7 +156,7 @@ class Layer(nn.Module):
         return x + self.dropout(self.mlp(self.before_mlp(x))), values
 
 
-class Layers(nn.Module):
+class Trunk(nn.Module):
     """Tokens (batch, time) → vectors (batch, time, W), for at most so many `places`."""
 
     def __init__(
@@ -201,12 +201,12 @@ class Decoder(nn.Module):
     def __init__(self, config: TransformerConfig, vocabulary_size: int) -> None:
         super().__init__()
         self.context = config.context
-        self.layers = Layers(config, vocabulary_size, config.context, causal=True)
+        self.trunk = Trunk(config, vocabulary_size, config.context, causal=True)
         self.head = None if config.tied_embeddings else _head(config.width, vocabulary_size)
 
     def initial_state(self, batch: int) -> Tensor:
         """Return the tokens read so far, none: (batch, 0)."""
-        return self.layers.embedding.weight.new_zeros((batch, 0), dtype=torch.int64)
+        return self.trunk.embedding.weight.new_zeros((batch, 0), dtype=torch.int64)
 
     def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens (batch, time), state (batch, carried) → logits (batch, time, vocabulary), state.
@@ -224,7 +224,7 @@ class Decoder(nn.Module):
 
     def output(self) -> Output:
         """Return the last layer: what scores the words, (vocabulary, W)."""
-        return Output((self.layers.embedding if self.head is None else self.head).weight, None)
+        return Output((self.trunk.embedding if self.head is None else self.head).weight, None)
 
     def _start(self, place: int) -> int:
         """Tell the first token that is seen from a place of the text."""
@@ -237,11 +237,11 @@ class Decoder(nn.Module):
         forgotten = (self.context + 1) // 2
         more = self._start(time - 1) // forgotten  # windows beside the first
         if not more:
-            return self.layers(tokens)
+            return self.trunk(tokens)
         missing = self.context + more * forgotten - time
         filled = functional.pad(tokens, (0, missing), value=END_OF_TEXT)
         windows = filled.unfold(1, self.context, forgotten).flatten(0, 1)
-        x = self.layers(windows).unflatten(0, (batch, 1 + more))
+        x = self.trunk(windows).unflatten(0, (batch, 1 + more))
         new = x[:, 1:, self.context - forgotten :].flatten(1, 2)
         return torch.cat([x[:, 0], new], dim=1)[:, :time]
 
@@ -253,7 +253,7 @@ class Encoder(nn.Module):
         super().__init__()
         self.context = config.context
         places = config.context + 1  # `<eos>` comes on top
-        self.layers = Layers(config, vocabulary_size, places, causal=False)
+        self.trunk = Trunk(config, vocabulary_size, places, causal=False)
         self.head = _head(config.width, classes)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -261,7 +261,7 @@ class Encoder(nn.Module):
         length = (tokens != END_OF_TEXT).sum(dim=1, keepdim=True) + 1
         places = torch.arange(tokens.shape[1], device=tokens.device)
         exists = places < length  # the first `<eos>` does, what fills up does not
-        x = self.layers(tokens, exists)
+        x = self.trunk(tokens, exists)
         shares = exists / exists.sum(dim=1, keepdim=True)
         mean = (shares.to(x.dtype).unsqueeze(1) @ x).squeeze(1)
         return self.head(mean)
@@ -304,19 +304,17 @@ ARCHITECTURE = Architecture(
     build=build,
     fits=("text", "text_classes"),
     recipe=Recipe(
-        optimizer=Component.model_validate({"type": "adamw", "lr": 0.004}),
-        schedule=Component.model_validate({"type": "one_cycle"}),
+        optimizer=Component.model_validate({"type": "muon", "lr": 0.02, "adamw_lr": 0.012}),
+        schedule=Component.model_validate({"type": "linear", "flat": 0.4}),
         epochs=5,
-        batch_size=16,
-        gradient_clip=1.0,
+        batch_size=8,
     ),
     recipes={
         "text_classes": Recipe(
-            optimizer=Component.model_validate({"type": "adamw", "lr": 0.002}),
-            schedule=Component.model_validate({"type": "one_cycle"}),
-            epochs=10,
+            optimizer=Component.model_validate({"type": "muon", "lr": 0.01, "adamw_lr": 0.002}),
+            schedule=Component.model_validate({"type": "linear"}),
+            epochs=5,
             batch_size=32,
-            gradient_clip=1.0,
         ),
     },
     summary="Transformer: attention with rotary positions, for next words and classes of texts.",

@@ -206,7 +206,7 @@ def test_the_untrained_network_is_its_embedding_however_deep() -> None:
 
     hidden, _ = deep.hidden(words, deep.initial_state(1))
 
-    torch.testing.assert_close(hidden, rms_norm(deep.layers.embedding(words)))
+    torch.testing.assert_close(hidden, rms_norm(deep.trunk.embedding(words)))
 
 
 def test_tied_embeddings_are_counted_once() -> None:
