@@ -253,6 +253,25 @@ def test_a_plan_counts_what_will_be_built(catalogue: Catalogue) -> None:
     assert plan.warnings == []
 
 
+def test_a_plan_counts_the_images_at_the_size_that_is_asked_for(catalogue: Catalogue) -> None:
+    def memory(**options: int | str) -> int:
+        spec = resolved(catalogue, images(28), dataset={"name": "some", **options})
+        return catalogue.plan(spec, some_facts(images(28))).memory_bytes
+
+    assert memory(height=280, width=280) - memory() > 3615 * (280 * 280 - 28 * 28)
+
+
+def test_images_too_large_for_the_memory_are_refused_beyond_doubt() -> None:
+    catalogue = Catalogue.installed(max_memory_bytes=2_500_000_000)
+    size = {"name": "some", "height": 500, "width": 500}
+
+    errors = errors_of(catalogue, images(), dataset={**size, "colour": "rgb"})
+
+    assert list(errors) == ["/dataset"]
+    assert "2.7 GB, and a job here may take 2.5" in errors["/dataset"]
+    assert resolved(catalogue, images(), dataset=size).dataset.options["height"] == 500
+
+
 def test_a_plan_counts_the_weights_beside_their_average(catalogue: Catalogue) -> None:
     plain, averaged = (
         catalogue.plan(

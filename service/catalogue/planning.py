@@ -15,6 +15,7 @@ from service.catalogue.resolving import (
 )
 from service.domain.datasets import DatasetFacts
 from service.domain.jobs import JobSpec, Plan
+from service.domain.problems import invalid_field
 from service.domain.validation import invalid_fields
 from service.optimizers.base import OptimizerConfig
 
@@ -66,10 +67,16 @@ def plan(installed: Installed, spec: JobSpec, facts: DatasetFacts) -> Plan:
 def refuse_what_cannot_fit(
     installed: Installed, spec: JobSpec, facts: DatasetFacts, *, max_bytes: int
 ) -> None:
-    """Refuse a context whose batches take more memory than a job may, beyond doubt.
+    """Refuse examples, and a context whose batches take more memory than a job may, beyond doubt.
 
     Raises Invalid. What is in doubt is accepted; a job that finds too little fails and says so.
     """
+    task = installed.tasks[spec.task]
+    examples = task.data_bytes(facts.facts, task_options(task, spec))
+    if examples > max_bytes:
+        detail = f"makes examples of {examples / 1e9:,.1f} GB, and a job here may take "
+        detail += f"{max_bytes / 1e9:,.1f}: choose smaller ones"
+        raise invalid_field("/dataset", detail)
     context = context_of(installed, spec.architecture)
     if context is None:
         return
