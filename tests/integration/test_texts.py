@@ -15,6 +15,8 @@ ROWS = [
     for mood, label in (("정말 좋은 날이에요", "good"), ("너무 나쁜 밤이에요", "bad"))
 ]
 
+SMALLER: dict[str, dict[str, Any]] = {"transformer": {"layers": 1, "heads": 2, "width": 32}}
+
 
 @pytest.fixture(scope="module")
 def opinions(http: httpx.Client) -> str:
@@ -41,7 +43,7 @@ def test_uploaded_texts_are_learned_from_and_told_apart(
         client,
         model=f"opinions-{architecture}",
         dataset={"name": opinions, "tokenizer": tokenizer, "class_weights": "balanced"},
-        architecture={"type": architecture},
+        architecture={"type": architecture, **SMALLER.get(architecture, {})},
         training={"epochs": 12, "batch_size": 16},
     )
 
