@@ -58,14 +58,29 @@ ARCHITECTURE = Architecture(
     config=GruConfig,
     build=build,
     fits=("text", "text_classes"),
+    # Measured, best of the epochs, seed 0, one thread. eating, 5 epochs: validation loss 1.392 with
+    # lr 0.003 and with 0.01, 1.399 with 0.03. python-docs (3,334 words), 5 epochs, dropout 0.3:
+    # perplexity 195 with 0.01.
     recipe=Recipe(
         optimizer=Component.model_validate({"type": "adamw", "lr": 0.01, "weight_decay": 0.01}),
         schedule=Component.model_validate({"type": "one_cycle"}),
-        epochs=10,
+        epochs=5,
         batch_size=32,
         gradient_clip=1.0,
     ),
-    summary="Gated recurrent unit: one gate mixes what was with what comes, one forgets for it.",
+    recipes={
+        # sms-spam, 4 epochs: loss 0.092 and F1 0.919 with 0.003.
+        "text_classes": Recipe(
+            optimizer=Component.model_validate(
+                {"type": "adamw", "lr": 0.003, "weight_decay": 0.01}
+            ),
+            schedule=Component.model_validate({"type": "one_cycle"}),
+            epochs=4,
+            batch_size=32,
+            gradient_clip=1.0,
+        )
+    },
+    summary="Gated recurrent unit: one gate mixes what was with what comes, one says what of it counts.",
     example={
         "model": "eating-gru",
         "dataset": "eating",

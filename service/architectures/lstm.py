@@ -65,13 +65,29 @@ ARCHITECTURE = Architecture(
     config=LstmConfig,
     build=build,
     fits=("text", "text_classes"),
+    # Measured, best of the epochs, seed 0, one thread. eating, 5 epochs: validation loss 1.384 with
+    # lr 0.003, 1.390 with 0.01, 1.394 with 0.03. python-docs (3,334 words), 5 epochs: perplexity
+    # 174 with 0.01; with dropout 0.3, 179 with 0.01 and 230 with 0.003.
     recipe=Recipe(
         optimizer=Component.model_validate({"type": "adamw", "lr": 0.01, "weight_decay": 0.01}),
         schedule=Component.model_validate({"type": "one_cycle"}),
-        epochs=10,
+        epochs=5,
         batch_size=32,
         gradient_clip=1.0,
     ),
+    recipes={
+        # sms-spam, 4 epochs: loss 0.068 and F1 0.944 with 0.003, 0.079 and 0.941 with 0.01, 0.078
+        # and 0.927 with 0.001; from both ends 0.078 and 0.941, in twice the time.
+        "text_classes": Recipe(
+            optimizer=Component.model_validate(
+                {"type": "adamw", "lr": 0.003, "weight_decay": 0.01}
+            ),
+            schedule=Component.model_validate({"type": "one_cycle"}),
+            epochs=4,
+            batch_size=32,
+            gradient_clip=1.0,
+        )
+    },
     summary="Long short-term memory: gates decide what a cell keeps, takes in and shows.",
     example={
         "model": "eating-lstm",
