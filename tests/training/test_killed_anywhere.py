@@ -123,7 +123,7 @@ def test_every_choice_survives_kills_bit_for_bit(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 @settings(EXACTLY, max_examples=1)
 @given(st.data())
 def test_every_pair_of_choices_survives_kills_bit_for_bit(

@@ -18,7 +18,8 @@ from service.store.tables import JobRow, Row
 from tests.worker.yard import WorkerProcess, Yard, eventually
 
 LEASE_SECONDS = 2
-STEPS = 150
+STEPS = 500
+"""For longer than a lease, so that who is stopped has not come to the end by then."""
 Who = Literal["worker", "child", "both"]
 MAY_CHANGE = {"uploads", "blob_chunks", "blobs", "workers"}
 """What is no result: bytes that nobody refers to, and the list of who works."""
