@@ -26,12 +26,14 @@ def list_recipes() -> RecipeList:
     return RecipeList(data=[*recipes().values()])
 
 
-@router.get("/{name}", responses=problem_responses(404))
+@router.get("/{recipe}", responses=problem_responses(404))
 def get_recipe(
-    name: Annotated[ShortText, Path(description="The recipe's name.", examples=["clothes"])],
+    recipe: Annotated[ShortText, Path(description="The recipe's name.", examples=["clothes"])],
 ) -> Recipe:
     """Read one recipe; its `request` is a body of `POST /v1/jobs`."""
     known = recipes()
-    if name not in known:
-        raise RecipeNotFound(f"There is no recipe with this name; {known_names(known, near=name)}.")
-    return known[name]
+    if recipe not in known:
+        raise RecipeNotFound(
+            f"There is no recipe with this name; {known_names(known, near=recipe)}."
+        )
+    return known[recipe]

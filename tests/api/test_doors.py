@@ -26,7 +26,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/schedules"): "train",
     ("GET", "/v1/tasks"): "train",
     ("GET", "/v1/recipes"): "train",
-    ("GET", "/v1/recipes/{name}"): "train",
+    ("GET", "/v1/recipes/{recipe}"): "train",
     ("GET", "/v1/datasets"): "train",
     ("POST", "/v1/datasets"): "train",
     ("GET", "/v1/datasets/{name}"): "train",

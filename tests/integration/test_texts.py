@@ -21,10 +21,10 @@ SMALLER: dict[str, dict[str, Any]] = {"transformer": {"layers": 1, "heads": 2, "
 @pytest.fixture(scope="module")
 def opinions(http: httpx.Client) -> str:
     """The name of an uploaded dataset."""
-    body = {"name": "opinions", "type": "labelled_text", "rows": ROWS}
+    body = {"name": "told-apart", "type": "labelled_text", "rows": ROWS}
     answer = http.post("/v1/datasets", json=body)
     assert answer.status_code in {200, 201}, answer.text
-    return "opinions"
+    return "told-apart"
 
 
 def finished(client: Client, **request: Any) -> Job:

@@ -15,7 +15,7 @@ OPERATIONS = [
     ("GET", "/v1/schedules"),
     ("GET", "/v1/tasks"),
     ("GET", "/v1/recipes"),
-    ("GET", "/v1/recipes/{name}"),
+    ("GET", "/v1/recipes/{recipe}"),
     ("GET", "/v1/datasets"),
     ("POST", "/v1/datasets"),
     ("GET", "/v1/datasets/{name}"),
@@ -42,8 +42,8 @@ OPERATIONS = [
     ("POST", "/v1/models/{model}/versions"),
     ("POST", "/v1/models/{model}/predict"),
 ]
-NOBODY = {"job_id": "job_1", "name": "nothing", "model": "nobody", "client_id": "nobody"}
-NOT_FOUND = {"job_id": "job_not_found", "name": "dataset_not_found", "model": "model_not_found"}
+NOBODY = {"job_id": "job_1", "name": "nothing", "model": "nobody", "client_id": "nobody", "recipe": "nothing"}
+NOT_FOUND = {"job_id": "job_not_found", "name": "dataset_not_found", "model": "model_not_found", "recipe": "recipe_not_found"}
 A_JOB = {"dataset": "eating", "architecture": "rnn"}
 PUT_JOB = "/v1/jobs/by-client-id/{client_id}"
 VERSIONS = "/v1/models/{model}/versions"
