@@ -29,8 +29,8 @@ ALONE = (
 beside other tests they would wait for it."""
 
 
-SLOW_ON_POSTGRESQL = ("integration/test_bad_input.py",)
-"""What never reaches a database is the same with each: hundreds of cases on one of them will do."""
+SLOW_ON_POSTGRESQL = ("integration/test_bad_input.py", "worker/test_ends.py")
+"""What reaches a database seldom, or takes long: `make test` does it on one of them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
