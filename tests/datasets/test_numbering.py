@@ -11,8 +11,9 @@ from service.datasets.words import Corpus, tokenize
 # Spaces of all kinds, marks that join what stands before them, and a letter whose lower case
 # depends on what follows.
 ODD = " \t\u3000\x1c\u2003aΣσ\u0301\u0308\u1112\u1161가'’-_<unk>1.\ud55c"
+ANY = st.characters(codec="utf-8", exclude_characters="\r\n")
 LINES = st.lists(
-    st.text(st.sampled_from(ODD)) | st.text(st.characters(codec="utf-8", exclude_characters="\r\n")),
+    st.text(st.sampled_from(ODD)) | st.text(ANY),
     min_size=1,
     max_size=12,
 )
