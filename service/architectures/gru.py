@@ -13,23 +13,19 @@ dict W, V, b and c lie one below the other, in the order r, z, n, under torch's 
 
 from typing import Literal
 
-from pydantic import Field
 from torch import Tensor, nn
 
 from service.architectures import recurrent
 from service.architectures.base import Architecture, Recipe
-from service.architectures.recurrent import Kind, Recurrent, RecurrentClassifier, RecurrentConfig
+from service.architectures.recurrent import GatedConfig, Recurrent, RecurrentClassifier
 from service.domain.components import Component
 from service.domain.shapes import TextClassShape, TextShape
 
 
-class GruConfig(RecurrentConfig, frozen=True):
+class GruConfig(GatedConfig, frozen=True):
     """Options of the GRU."""
 
     type: Literal["gru"] = "gru"
-    embedding_size: int = Field(
-        default=128, ge=1, le=4096, description="Length of the learned vector of a word."
-    )
 
 
 class GruLayer(nn.Module):
@@ -46,12 +42,7 @@ class GruLayer(nn.Module):
 
 def build(config: GruConfig, shape: TextShape | TextClassShape) -> Recurrent | RecurrentClassifier:
     """Build the network for a vocabulary, and for classes if there are any."""
-    hidden = config.hidden_size
-
-    def layer(inputs: int | None) -> GruLayer:
-        return GruLayer(inputs or config.embedding_size, hidden)
-
-    return recurrent.build(config, Kind(layer, recurrent.zeros(hidden)), shape)
+    return recurrent.build_gated(config, GruLayer, shape)
 
 
 ARCHITECTURE = Architecture(

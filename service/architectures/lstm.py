@@ -14,23 +14,19 @@ hidden), `bias_ih_l0`, `bias_hh_l0`. The rest is as in every recurrent network: 
 from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from service.architectures import recurrent
 from service.architectures.base import Architecture, Recipe
-from service.architectures.recurrent import Kind, Recurrent, RecurrentClassifier, RecurrentConfig
+from service.architectures.recurrent import GatedConfig, Recurrent, RecurrentClassifier
 from service.domain.components import Component
 from service.domain.shapes import TextClassShape, TextShape
 
 
-class LstmConfig(RecurrentConfig, frozen=True):
+class LstmConfig(GatedConfig, frozen=True):
     """Options of the LSTM."""
 
     type: Literal["lstm"] = "lstm"
-    embedding_size: int = Field(
-        default=128, ge=1, le=4096, description="Length of the learned vector of a word."
-    )
 
 
 class LstmLayer(nn.Module):
@@ -53,12 +49,7 @@ class LstmLayer(nn.Module):
 
 def build(config: LstmConfig, shape: TextShape | TextClassShape) -> Recurrent | RecurrentClassifier:
     """Build the network for a vocabulary, and for classes if there are any."""
-    hidden = config.hidden_size
-
-    def layer(inputs: int | None) -> LstmLayer:
-        return LstmLayer(inputs or config.embedding_size, hidden)
-
-    return recurrent.build(config, Kind(layer, recurrent.zeros(hidden), parts=2), shape)
+    return recurrent.build_gated(config, LstmLayer, shape, parts=2)
 
 
 ARCHITECTURE = Architecture(

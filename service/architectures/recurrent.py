@@ -10,13 +10,14 @@ each text backwards from its own end.
 # torch annotates some of its functions only in part.
 
 from collections.abc import Callable
-from typing import Annotated, Literal, NamedTuple, cast
+from typing import Annotated, NamedTuple, cast
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from service.architectures import layers
 from service.architectures.base import ArchitectureConfig, Output
 from service.domain.problems import invalid_field
 from service.domain.shapes import END_OF_TEXT, TextClassShape, TextShape
@@ -36,7 +37,7 @@ Bidirectional = Annotated[
     ),
 ]
 Initialization = Annotated[
-    Literal["default", "xavier", "kaiming", "orthogonal", "zeros"],
+    layers.Initialization,
     Field(
         description="How matrices begin, each gate by itself. default: as suits this network; "
         "xavier: Glorot and Bengio 2010; kaiming: He et al. 2015; orthogonal: Saxe et al. 2014; "
@@ -44,7 +45,7 @@ Initialization = Annotated[
     ),
 ]
 
-_INITIALIZERS: dict[str, Callable[[Tensor], Tensor]] = {
+_INITIALIZERS: dict[layers.Initialization, Callable[[Tensor], Tensor]] = {
     "xavier": nn.init.xavier_uniform_,
     "kaiming": lambda matrix: nn.init.kaiming_uniform_(matrix, nonlinearity="relu"),
     "orthogonal": nn.init.orthogonal_,
@@ -72,6 +73,14 @@ class RecurrentConfig(ArchitectureConfig, frozen=True):
     tied_embeddings: TiedEmbeddings = False
     bidirectional: Bidirectional = False
     initialization: Initialization = "default"
+
+
+class GatedConfig(RecurrentConfig, frozen=True):
+    """The options of networks with gates, whose words are always vectors."""
+
+    embedding_size: int = Field(
+        default=128, ge=1, le=4096, description="Length of the learned vector of a word."
+    )
 
 
 class Kind(NamedTuple):
@@ -207,6 +216,22 @@ def build(
             f"{detail}: give both sizes alike; hidden_size is {config.hidden_size}",
         )
     return Recurrent(config, kind, shape.vocabulary_size, shape.vocabulary_size)
+
+
+def build_gated(
+    config: GatedConfig,
+    layer: Callable[[int, int], nn.Module],
+    shape: TextShape | TextClassShape,
+    *,
+    parts: int = 1,
+) -> Recurrent | RecurrentClassifier:
+    """Build a network of layers for (inputs, hidden) that begin at zero. Raises Invalid."""
+    hidden = config.hidden_size
+
+    def make(inputs: int | None) -> nn.Module:
+        return layer(inputs or config.embedding_size, hidden)
+
+    return build(config, Kind(make, zeros(hidden), parts), shape)
 
 
 def zeros(hidden_size: int) -> Callable[[int], Tensor]:
