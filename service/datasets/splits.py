@@ -23,11 +23,16 @@ def held_out(count: int, fraction: float) -> int:
     return min(ceil(round(fraction * count, 9)), count - 1) if count > 1 else 0
 
 
-def validation_lines(corpus: Corpus, fraction: float) -> NDArray[np.bool_]:
+def validation_lines(
+    corpus: Corpus, fraction: float, *, trained: int | None = None
+) -> NDArray[np.bool_]:
     """Mark the lines that validate: the distinct lines with the smallest SHA-256, all copies.
 
-    Equal lines are always on the same side, so no validation line was ever trained on.
+    Equal lines are always on the same side, so no validation line was ever trained on. Where the
+    data bring a split, the first `trained` lines train and the others validate.
     """
+    if trained is not None:
+        return np.arange(corpus.lines) >= trained
     keys = [
         hashlib.sha256(" ".join(corpus.line(number)).encode()).digest()
         for number in range(corpus.lines)
@@ -37,21 +42,22 @@ def validation_lines(corpus: Corpus, fraction: float) -> NDArray[np.bool_]:
     return np.array([key in chosen for key in keys], dtype=np.bool_)
 
 
-def training_words(corpus: Corpus, sequences: SequenceUnit, fraction: float) -> NDArray[np.bool_]:
+def training_words(
+    corpus: Corpus, sequences: SequenceUnit, fraction: float, *, trained: int | None = None
+) -> NDArray[np.bool_]:
     """Mark the words of the training part, the ones a vocabulary is made of."""
     lengths = np.diff(corpus.starts)
     if sequences == "lines":
-        return np.repeat(~validation_lines(corpus, fraction), lengths)
-    return places(corpus) < training_places(corpus, fraction)
+        return np.repeat(~validation_lines(corpus, fraction, trained=trained), lengths)
+    # A stream predicts every word and, at the end of its line, <eos>: one place more per line.
+    places = np.arange(len(corpus.ids)) + np.repeat(np.arange(corpus.lines), lengths)
+    return places < training_places(corpus, fraction, trained=trained)
 
 
-def places(corpus: Corpus) -> NDArray[np.int64]:
-    """Number what a stream predicts: every word and, at the end of its line, `<eos>`."""
-    return np.arange(len(corpus.ids)) + np.repeat(np.arange(corpus.lines), np.diff(corpus.starts))
-
-
-def training_places(corpus: Corpus, fraction: float) -> int:
+def training_places(corpus: Corpus, fraction: float, *, trained: int | None = None) -> int:
     """Count what a stream predicts in its first part, which trains: words and ends of lines."""
+    if trained is not None:
+        return int(corpus.starts[trained]) + trained
     places = len(corpus.ids) + corpus.lines
     return places - held_out(places, fraction)
 

@@ -63,12 +63,14 @@ def statistics(dataset: Dataset, facts: DatasetFacts, source: BlobSource) -> Dat
 
 def _of_text(data: TextData) -> dict[str, Any]:
     lines = _beginning(data.lines)
-    if data.test_lines is None:
-        corpus = Corpus.of(lines)
-        trained = splits.training_words(corpus, data.facts.sequences, splits.VALIDATION_FRACTION)
-    else:
-        corpus = Corpus.of([*lines, *_beginning(data.test_lines)])
-        trained = np.arange(len(corpus.ids)) < corpus.starts[len(lines)]
+    tested = data.test_lines
+    corpus = Corpus.of([*lines, *_beginning(tested or ())])
+    trained = splits.training_words(
+        corpus,
+        data.facts.sequences,
+        splits.VALIDATION_FRACTION,
+        trained=None if tested is None else len(lines),
+    )
     return {
         "examples": data.facts.lines + data.facts.test_lines,
         "examined": corpus.lines,

@@ -43,14 +43,9 @@ def split(data: TextData, options: NextWordOptions) -> Split:
 def _words(data: TextData, options: NextWordOptions) -> Split:
     """Number the words once, and make a vocabulary of numbers: quick, also for long texts."""
     sequences = options.sequences or data.facts.sequences
-    corpus = Corpus.of([*data.lines, *(data.test_lines or ())], lowercase=options.lowercase)
-    lengths = np.diff(corpus.starts)
-    held_out = _held_out_lines(corpus, data, options) if sequences == "lines" else None
-    cut = _training_places(corpus, data, options)
-    if held_out is not None:
-        for_training = np.repeat(~held_out, lengths)
-    else:
-        for_training = splits.places(corpus) < cut
+    corpus, trained = _numbered(data, options)
+    fraction = options.validation_fraction
+    for_training = splits.training_words(corpus, sequences, fraction, trained=trained)
     if for_training.all() or not for_training.any():
         raise _nothing_left()
     counts = corpus.counts(corpus.ids[for_training])
@@ -62,29 +57,23 @@ def _words(data: TextData, options: NextWordOptions) -> Split:
     tokenizer = WordTokenizer(vocabulary, lowercase=options.lowercase)
     places = vocabulary.translate(corpus.words)[corpus.ids]
     targets = np.insert(places, corpus.starts[1:], END_INDEX)
-    if held_out is not None:
-        return _by_line(tokenizer, targets, lengths + 1, held_out, options)
+    if sequences == "lines":
+        held_out = ~for_training[corpus.starts[:-1]]  # a line is on one side, with its first word
+        return _by_line(tokenizer, targets, np.diff(corpus.starts) + 1, held_out, options)
+    cut = splits.training_places(corpus, fraction, trained=trained)
     return _by_place(tokenizer, targets, cut, options)
 
 
-def _held_out_lines(corpus: Corpus, data: TextData, options: NextWordOptions) -> NDArray[np.bool_]:
-    """Mark the lines that validate."""
-    if data.test_lines is not None:
-        return np.arange(corpus.lines) >= len(data.lines)
-    return splits.validation_lines(corpus, options.validation_fraction)
-
-
-def _training_places(corpus: Corpus, data: TextData, options: NextWordOptions) -> int:
-    """Count what running text predicts in the part that trains: words and ends of lines."""
-    if data.test_lines is not None:
-        return int(corpus.starts[len(data.lines)]) + len(data.lines)
-    return splits.training_places(corpus, options.validation_fraction)
+def _numbered(data: TextData, options: NextWordOptions) -> tuple[Corpus, int | None]:
+    """Number the words of all lines; where the data bring a split, tell how many lines train."""
+    corpus = Corpus.of([*data.lines, *(data.test_lines or ())], lowercase=options.lowercase)
+    return corpus, None if data.test_lines is None else len(data.lines)
 
 
 def _lines_of_pieces(data: TextData, options: NextWordOptions) -> Split:
     lines = [*data.lines, *(data.test_lines or ())]
-    corpus = Corpus.of(lines, lowercase=options.lowercase)
-    held_out = _held_out_lines(corpus, data, options)
+    corpus, trained = _numbered(data, options)
+    held_out = splits.validation_lines(corpus, options.validation_fraction, trained=trained)
     if held_out.all() or not held_out.any():
         raise _nothing_left()
     training = [line for line, held in zip(lines, held_out, strict=True) if not held]
