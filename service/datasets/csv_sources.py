@@ -8,11 +8,8 @@ from service.datasets import csv_format, csv_rows, encodings
 from service.datasets.csv_format import Layout
 from service.datasets.csv_rows import Part
 from service.datasets.findings import Findings
+from service.datasets.two_files import ROLES, TRAINING, VALIDATION
 from service.domain.datasets import CsvDatasetSpec, CsvFormat
-from service.domain.problems import FieldError, Invalid, TooLarge
-
-TRAINING, VALIDATION = "file", "validation_file"
-ROLES = (TRAINING, VALIDATION)
 
 _SAMPLE_BYTES = 1 << 18
 
@@ -98,27 +95,6 @@ class Sources:
         end = text.rfind(b"\n") + 1
         whole = len(content.getvalue()) < _SAMPLE_BYTES or not end
         return (text if whole else text[:end]).decode()
-
-
-def refuse_wrong_files(files: Mapping[str, BinaryIO], max_decoded_bytes: int) -> None:
-    """Raise Invalid for files that rows do not have, TooLarge for more bytes than are taken."""
-    errors = [
-        FieldError(pointer=f"/{role}", detail=f"is no part of such data: use {' or '.join(ROLES)}")
-        for role in files
-        if role not in ROLES
-    ]
-    if TRAINING not in files:
-        errors.append(FieldError(pointer="/file", detail="is missing; add the rows as this file"))
-    if errors:
-        detail = f"The files do not fit: {errors[0].pointer} {errors[0].detail}."
-        raise Invalid(detail, errors=errors)
-    size = 0
-    for content in files.values():
-        beginning = content.tell()
-        size += content.seek(0, 2) - beginning
-        content.seek(beginning)
-    if size > max_decoded_bytes:
-        raise TooLarge(f"The files have more than {max_decoded_bytes:,} bytes; send less.")
 
 
 def refuse_one_side(rows: int, held_out: int, spec: CsvDatasetSpec, findings: Findings) -> None:

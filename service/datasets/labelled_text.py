@@ -11,13 +11,12 @@ from service.datasets import label_findings, splits
 from service.datasets.base import LabelledTextData
 from service.datasets.csv_format import MISSING, Layout
 from service.datasets.csv_sources import (
-    VALIDATION,
     Sources,
     refuse_one_side,
-    refuse_wrong_files,
     stored,
 )
 from service.datasets.findings import Findings
+from service.datasets.two_files import VALIDATION, refuse_wrong_files
 from service.datasets.words import tokenize
 from service.domain.datasets import LabelledTextDatasetSpec, LabelledTextFacts
 from service.domain.problems import known_names
@@ -53,7 +52,7 @@ def check(
     findings: Findings,
 ) -> LabelledTextFacts:
     """Return the facts of texts with labels. Raises Invalid for what cannot be learned from."""
-    refuse_wrong_files(files, max_decoded_bytes)
+    refuse_wrong_files(files, max_decoded_bytes, what="rows")
     sources = Sources(files)
     layout = sources.lay_out(spec, findings)
     chosen = _choose(sources, layout, spec, findings)

@@ -12,13 +12,12 @@ from service.datasets.base import TableData
 from service.datasets.csv_columns import Columns
 from service.datasets.csv_format import Layout
 from service.datasets.csv_sources import (
-    VALIDATION,
     Sources,
     refuse_one_side,
-    refuse_wrong_files,
     stored,
 )
 from service.datasets.findings import Findings, shorten
+from service.datasets.two_files import VALIDATION, refuse_wrong_files
 from service.domain.datasets import Column, TableDatasetSpec, TableFacts
 from service.domain.problems import known_names
 
@@ -46,7 +45,7 @@ def check(
     findings: Findings,
 ) -> TableFacts:
     """Return the facts of a table. Raises Invalid for what cannot be learned from."""
-    refuse_wrong_files(files, max_decoded_bytes)
+    refuse_wrong_files(files, max_decoded_bytes, what="rows")
     sources = Sources(files)
     layout = sources.lay_out(spec, findings)
     target = _target(layout, spec, findings)

@@ -20,11 +20,10 @@ from service.datasets import encodings, splits
 from service.datasets.base import TextData
 from service.datasets.findings import Findings
 from service.datasets.splits import VALIDATION_FRACTION
+from service.datasets.two_files import TRAINING, VALIDATION, refuse_wrong_files
 from service.datasets.words import DEFAULT_MAX_VOCABULARY, WordNumbers, tokenize, vocabulary_size
 from service.domain.datasets import Encoding, SequenceUnit, TextDatasetSpec, TextFacts
-from service.domain.problems import FieldError, Invalid, TooLarge
 
-VALIDATION = "validation_file"
 MIN_STREAM_WORDS = 10
 MIN_COUNTS = 20
 """The facts tell the vocabulary's size for a minimum count of 1 up to this."""
@@ -83,31 +82,14 @@ def check_files(
     findings: Findings,
 ) -> TextFacts:
     """Return the facts of a text and its files. Raises Invalid, TooLarge."""
-    errors = [
-        FieldError(pointer=f"/{role}", detail="is no part of a text: use file or validation_file")
-        for role in files
-        if role not in {"file", VALIDATION}
-    ]
-    if "file" not in files:
-        errors.append(FieldError(pointer="/file", detail="is missing; add the text as this file"))
-    if errors:
-        raise Invalid(
-            f"The files do not fit: {errors[0].pointer} {errors[0].detail}.", errors=errors
-        )
-    size = 0
-    for content in files.values():
-        beginning = content.tell()
-        size += content.seek(0, 2) - beginning
-        content.seek(beginning)
-    if size > max_decoded_bytes:
-        raise TooLarge(f"The text has more than {max_decoded_bytes:,} bytes; send less.")
-    return check(files["file"], spec, findings, files.get(VALIDATION))
+    refuse_wrong_files(files, max_decoded_bytes, what="text")
+    return check(files[TRAINING], spec, findings, files.get(VALIDATION))
 
 
 def load(files: Mapping[str, bytes], facts: TextFacts) -> TextData:
     """Read a stored text that was checked before."""
     read = {role: _with_words(content, facts.encoding) for role, content in files.items()}
-    return TextData(facts=facts, lines=read["file"], test_lines=read.get(VALIDATION))
+    return TextData(facts=facts, lines=read[TRAINING], test_lines=read.get(VALIDATION))
 
 
 def _with_words(content: bytes, encoding: Encoding) -> list[str]:
