@@ -24,13 +24,17 @@ class ArchitectureConfig(ComponentConfig, frozen=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What suits an architecture when the client says nothing: measured, not guessed."""
+    """What suits an architecture when the client says nothing: measured, not guessed.
+
+    `rates`: the lr that suits an optimizer that a client names without one, by its type.
+    """
 
     optimizer: Component
     schedule: Component
     epochs: int
     batch_size: int
     gradient_clip: float | None = None
+    rates: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, kw_only=True)

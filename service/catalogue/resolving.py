@@ -39,7 +39,7 @@ def resolve(
     architecture = _choose_architecture(installed, request.architecture, shape)
     options = within_context(options, context_of(installed, request.architecture))
     recipe = architecture.recipes.get(shape.kind, architecture.recipe)
-    optimizer = request.optimizer or recipe.optimizer
+    optimizer = _optimizer(installed, request.optimizer, recipe)
     schedule = request.schedule or recipe.schedule
     spec = JobSpec(
         model=request.model,
@@ -52,7 +52,7 @@ def resolve(
             options=resolved_options(options),
         ),
         architecture=_filled(installed.architectures, request.architecture, "/architecture"),
-        optimizer=_filled(installed.optimizers, optimizer, "/optimizer"),
+        optimizer=optimizer,
         schedule=_schedule(installed, schedule, task),
         training=_training(request.training, recipe, task),
     )
@@ -166,6 +166,28 @@ def _choose_architecture(
 
 def _filled(kinds: Mapping[str, _HasConfig], component: Component, pointer: str) -> Component:
     return Component.of(read_config(kinds, component, pointer))
+
+
+def _optimizer(installed: Installed, asked: Component | None, recipe: Recipe) -> Component:
+    """Give an optimizer the learning rates that suit the architecture, where none were given."""
+    given = asked or recipe.optimizer
+    config = read_config(installed.optimizers, given, "/optimizer")
+    own = recipe.optimizer if given.type == recipe.optimizer.type else None
+    rates: dict[str, JsonValue] = {"lr": recipe.rates.get(given.type)}
+    if own is not None:
+        rates |= {name: value for name, value in own.options().items() if _is_rate(name)}
+    suiting = {
+        name: rate
+        for name, rate in rates.items()
+        if rate is not None and name in type(config).model_fields
+    }
+    filled = {**suiting, **given.model_dump(mode="json", include=given.model_fields_set)}
+    component = Component.model_validate({**filled, "type": given.type})
+    return _filled(installed.optimizers, component, "/optimizer")
+
+
+def _is_rate(option: str) -> bool:
+    return option == "lr" or option.endswith("_lr")
 
 
 def _schedule(installed: Installed, component: Component, task: TaskKind[Any]) -> Component:

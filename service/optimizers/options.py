@@ -5,7 +5,12 @@ from typing import Annotated
 from pydantic import Field, Strict
 
 LearningRate = Annotated[
-    float, Field(gt=0, le=1000, description="Step size, at schedule factor 1.")
+    float,
+    Field(
+        gt=0,
+        le=1000,
+        description="Step size, at schedule factor 1. Left out, it is what suits the architecture.",
+    ),
 ]
 
 WeightDecay = Annotated[
