@@ -46,11 +46,7 @@ def is_kept(recipe: Recipe, job: Job) -> bool:
     expected = recipe.expected
     if job.status != expected.status or (job.error and job.error.code) != expected.error:
         return False
-    reached = {} if job.result is None else job.result.metrics
-    return all(
-        abs((reached.get(name) or 0.0) - value) <= expected.tolerance * abs(value)
-        for name, value in expected.metrics.items()
-    )
+    return expected.agrees({} if job.result is None else job.result.metrics)
 
 
 def _outcome(job: Job) -> str:

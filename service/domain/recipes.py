@@ -1,5 +1,6 @@
 """Recipes: jobs worth starting as they are, with what came out of them where they were measured."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, JsonValue
@@ -20,6 +21,13 @@ class Expected(Outgoing):
     tolerance: float = Field(
         default=0.0, description="Other machines come so near to each metric, as a part of it."
     )
+
+    def agrees(self, reached: Mapping[str, float | None]) -> bool:
+        """Tell whether a job that reached these metrics came to what is expected."""
+        return all(
+            abs((reached.get(name) or 0.0) - value) <= self.tolerance * abs(value)
+            for name, value in self.metrics.items()
+        )
 
 
 class Recipe(Outgoing):
