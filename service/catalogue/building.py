@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from service.catalogue.discovery import Installed
+from service.catalogue.range_tests import lay_out
 from service.catalogue.resolving import build_on_meta, read_config, task_options
 from service.datasets.base import Data
 from service.domain.components import Component
@@ -15,11 +16,15 @@ from service.domain.jobs import Baseline, JobSpec
 from service.domain.shapes import Shape
 from service.optimizers.base import parameter_groups
 from service.optimizers.plateau import PlateauLR
+from service.optimizers.ranges import RangeTest
 from service.tasks.base import Examples, Task
 
 
 class Trainable(NamedTuple):
-    """Everything the training loop works on, on the CPU and before the first step."""
+    """Everything the training loop works on, on the CPU and before the first step.
+
+    With a `range_test` the optimizer has its default lr until the test has picked one.
+    """
 
     task: Task
     train: Examples
@@ -32,6 +37,7 @@ class Trainable(NamedTuple):
     steps_per_epoch: int
     steps: int
     epochs: int
+    range_test: RangeTest | None
 
 
 def build(installed: Installed, spec: JobSpec, data: Data) -> Trainable:
@@ -43,7 +49,8 @@ def build(installed: Installed, spec: JobSpec, data: Data) -> Trainable:
     batches = prepared.train.steps_per_epoch(spec.training.batch_size)
     steps_per_epoch = 1 if full_batch else batches
     steps = spec.training.max_steps or (spec.training.epochs or 1) * steps_per_epoch
-    optimizer = _optimizer(installed, spec, model, prepared.task.shape)
+    test = lay_out(installed, spec, batches_per_epoch=batches)
+    optimizer = _optimizer(installed, spec, model, prepared.task.shape, test)
     return Trainable(
         task=prepared.task,
         train=prepared.train,
@@ -56,6 +63,7 @@ def build(installed: Installed, spec: JobSpec, data: Data) -> Trainable:
         steps_per_epoch=steps_per_epoch,
         steps=steps,
         epochs=-(-steps // steps_per_epoch),
+        range_test=test,
     )
 
 
@@ -93,9 +101,13 @@ def seeded_model(
         return build_model(installed, architecture, shape)
 
 
-def _optimizer(installed: Installed, spec: JobSpec, model: nn.Module, shape: Shape) -> Optimizer:
+def _optimizer(
+    installed: Installed, spec: JobSpec, model: nn.Module, shape: Shape, test: RangeTest | None
+) -> Optimizer:
     kind = installed.optimizers[spec.optimizer.type]
     config = read_config(installed.optimizers, spec.optimizer, "/optimizer")
+    if test is not None:
+        config = config.model_copy(update={"lr": test.default})
     hidden = hidden_parameters(installed, spec.architecture, shape) if kind.hidden_apart else None
     weight_decay = float(getattr(config, "weight_decay", 0.0))
     return kind.build(config, parameter_groups(model, weight_decay=weight_decay, hidden=hidden))

@@ -6,7 +6,15 @@ from typing import Any, Self
 from pydantic import BaseModel, JsonValue
 from torch import nn
 
-from service.catalogue import building, forking, inheriting, initializing, planning, resolving
+from service.catalogue import (
+    building,
+    forking,
+    inheriting,
+    initializing,
+    planning,
+    range_tests,
+    resolving,
+)
 from service.catalogue.building import Trainable
 from service.catalogue.discovery import Installed, discover
 from service.catalogue.inheriting import Inheritance
@@ -55,6 +63,7 @@ class Catalogue:
         spec = resolving.resolve(
             self._installed, request, facts, max_parameters=self._max_parameters
         )
+        range_tests.refuse_too_little(self._installed, spec, facts)
         if self._max_memory_bytes is not None:
             planning.refuse_what_cannot_fit(
                 self._installed, spec, facts, max_bytes=self._max_memory_bytes

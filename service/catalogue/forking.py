@@ -11,6 +11,7 @@ from service.catalogue.inheriting import layout, unfit
 from service.catalogue.planning import plan
 from service.catalogue.resolving import task_options
 from service.domain.beginnings import ContinuesFrom, KeptCheckpoint, Part
+from service.domain.components import Component
 from service.domain.datasets import DatasetFacts
 from service.domain.forks import ForkSource
 from service.domain.jobs import Job, JobSpec
@@ -18,6 +19,7 @@ from service.domain.merging import merge_patch
 from service.domain.problems import invalid_field
 from service.domain.requests import JobRequest, TrainingOptions
 from service.domain.validation import to_invalid
+from service.optimizers.options import AUTO
 
 _COMPONENTS = ("architecture", "optimizer", "schedule")
 _NAMED = 20
@@ -31,7 +33,7 @@ def request_form(job: Job) -> dict[str, JsonValue]:
         "model": spec.model,
         "dataset": {"name": spec.dataset.name, "task": spec.task, **options},
         "architecture": spec.architecture.options(),
-        "optimizer": spec.optimizer.options(),
+        "optimizer": optimizer_used(job).options(),
         "schedule": spec.schedule.options(),
         "training": spec.training.model_dump(
             mode="json", include=set(TrainingOptions.model_fields)
@@ -39,6 +41,14 @@ def request_form(job: Job) -> dict[str, JsonValue]:
         "priority": job.priority,
         "metadata": {**job.metadata},
     }
+
+
+def optimizer_used(job: Job) -> Component:
+    """Return the job's optimizer; where a range test has picked its lr, with that."""
+    optimizer = job.spec.optimizer
+    if job.run is None or job.run.lr is None or optimizer.options().get("lr") != AUTO:
+        return optimizer
+    return Component.model_validate({**optimizer.options(), "lr": job.run.lr})
 
 
 def patched_request(
@@ -151,7 +161,7 @@ def _drops(
     _drop_optimizer(drops, spec, before, changed=changed)
     _drop_position(installed, drops, spec, before, changed=changed)
     _drop_memory(drops, spec, source)
-    _drop_schedule(installed, drops, spec, before)
+    _drop_schedule(installed, drops, spec, source)
     return drops
 
 
@@ -268,16 +278,17 @@ def _drop_memory(drops: dict[Part, str], spec: JobSpec, source: ForkSource) -> N
 
 
 def _drop_schedule(
-    installed: Installed, drops: dict[Part, str], spec: JobSpec, before: JobSpec
+    installed: Installed, drops: dict[Part, str], spec: JobSpec, source: ForkSource
 ) -> None:
     """Drop what a schedule has seen where it was seen of another training."""
+    before = source.job.spec
     if not _both_watch(installed, spec, before):
         drops.pop("schedule", None)
     elif "position" in drops:
         drops["schedule"] = "training begins again at step 0"
     elif "weights" in drops:
         drops["schedule"] = "not all weights fit"
-    elif spec.schedule != before.schedule or spec.optimizer != before.optimizer:
+    elif spec.schedule != before.schedule or spec.optimizer != optimizer_used(source.job):
         drops["schedule"] = "options of the schedule or of the optimizer changed"
 
 

@@ -6,6 +6,7 @@ from torch import nn
 
 from service.catalogue import costs
 from service.catalogue.discovery import Installed
+from service.catalogue.range_tests import lay_out
 from service.catalogue.resolving import (
     build_on_meta,
     context_of,
@@ -18,6 +19,7 @@ from service.domain.jobs import JobSpec, Plan
 from service.domain.problems import invalid_field
 from service.domain.validation import invalid_fields
 from service.optimizers.base import OptimizerConfig
+from service.optimizers.ranges import RangeTest
 
 _FLOPS_PER_SECOND = 2e11  # two cores in float32, as convolutions and products really reach
 _SECONDS_PER_OPERATION = 6e-6  # what PyTorch spends on a call, however small
@@ -44,7 +46,9 @@ def plan(installed: Installed, spec: JobSpec, facts: DatasetFacts) -> Plan:
     per_batch = _BACKWARD * (
         cost.flops / _FLOPS_PER_SECOND + cost.operations * _SECONDS_PER_OPERATION
     )
-    run_batches = steps * (batches if full_batch else 1)
+    test = lay_out(installed, spec, batches_per_epoch=batches)
+    tested = 0 if test is None else test.steps * test.batches
+    run_batches = steps * (batches if full_batch else 1) + tested
     epochs = math.ceil(steps / steps_per_epoch)
     return Plan(
         spec=spec,
@@ -60,7 +64,8 @@ def plan(installed: Installed, spec: JobSpec, facts: DatasetFacts) -> Plan:
         checkpoint_bytes=model_bytes + state_bytes,
         # Validation goes forward over what is held out: a twentieth is a fair guess.
         estimated_seconds=round(run_batches * per_batch * 1.05 + 0.02 * epochs, 2),
-        warnings=_warnings(installed, spec, batches=batches, epochs=epochs),
+        warnings=_warnings(installed, spec, batches=batches, epochs=epochs)
+        + ([] if test is None else [_about(test, tested * per_batch)]),
     )
 
 
@@ -106,6 +111,14 @@ def _state_bytes(installed: Installed, spec: JobSpec, model: nn.Module) -> int:
 
 def _bytes_of(model: nn.Module) -> int:
     return sum(value.numel() * value.element_size() for value in model.state_dict().values())
+
+
+def _about(test: RangeTest, seconds: float) -> str:
+    batches = f" on {test.batches} batches each" if test.batches > 1 else ""
+    return (
+        f"a range test of at most {test.steps} steps{batches} comes first, about "
+        f"{max(0.1, seconds):.1f} s, and picks lr"
+    )
 
 
 def _warnings(installed: Installed, spec: JobSpec, *, batches: int, epochs: int) -> list[str]:

@@ -5,6 +5,7 @@
 | `queued` | accepted, or given back to the queue | `reason` |
 | `claimed` | a worker took it | `attempt`, `worker` |
 | `started` | training begins or goes on | `run`, `checkpoint`, `step`, `exact`, `differs` |
+| `range_test` | lr was picked, just before | `lr`, `reason`, `curve`: lists `lr` and `loss` |
 | `progress` | at most once a second, at whole percents | as in the job, and `train_loss` |
 | `epoch` | an epoch has ended and was validated | `epoch`, `step`, `metrics` |
 | `checkpoint` | a checkpoint is stored | `checkpoint`, `kind`, `step`, `epoch`, hashes |
@@ -28,6 +29,7 @@ EventType = Literal[
     "queued",
     "claimed",
     "started",
+    "range_test",
     "progress",
     "epoch",
     "checkpoint",

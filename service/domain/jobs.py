@@ -164,6 +164,11 @@ class RunInfo(Outgoing):
     torch: str
     cpu: str
     parameters: int
+    lr: float | None = Field(
+        default=None,
+        description="Learning rate at schedule factor 1: as it was given, or as the range test of "
+        "lr auto picked it; its curve is in the event `range_test`.",
+    )
     baseline: Baseline | None = Field(
         default=None, description="What the simplest guess reaches, to compare with on the way."
     )

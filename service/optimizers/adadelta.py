@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import optim
 
 from service.optimizers.base import OptimizerConfig, OptimizerKind, ParameterGroups
-from service.optimizers.options import Epsilon, LearningRate, WeightDecay
+from service.optimizers.options import Epsilon, LearningRate, WeightDecay, picked
 
 
 class AdadeltaConfig(OptimizerConfig, frozen=True):
@@ -37,7 +37,7 @@ class AdadeltaConfig(OptimizerConfig, frozen=True):
 
 def build(config: AdadeltaConfig, groups: ParameterGroups) -> optim.Adadelta:
     """Build Adadelta over parameter groups that carry their weight decay."""
-    return optim.Adadelta(groups, lr=config.lr, rho=config.rho, eps=config.eps)
+    return optim.Adadelta(groups, lr=picked(config.lr), rho=config.rho, eps=config.eps)
 
 
 ADADELTA = OptimizerKind(

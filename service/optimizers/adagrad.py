@@ -9,7 +9,7 @@ from typing import Literal
 from torch import optim
 
 from service.optimizers.base import OptimizerConfig, OptimizerKind, ParameterGroups
-from service.optimizers.options import Epsilon, LearningRate, WeightDecay
+from service.optimizers.options import Epsilon, LearningRate, WeightDecay, picked
 
 
 class AdagradConfig(OptimizerConfig, frozen=True):
@@ -27,7 +27,7 @@ class AdagradConfig(OptimizerConfig, frozen=True):
 
 def build(config: AdagradConfig, groups: ParameterGroups) -> optim.Adagrad:
     """Build Adagrad over parameter groups that carry their weight decay."""
-    return optim.Adagrad(groups, lr=config.lr, eps=config.eps)
+    return optim.Adagrad(groups, lr=picked(config.lr), eps=config.eps)
 
 
 ADAGRAD = OptimizerKind(

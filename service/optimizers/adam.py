@@ -6,7 +6,7 @@ from torch.optim import Adam as TorchAdam
 from torch.optim import AdamW as TorchAdamW
 
 from service.optimizers.base import OptimizerConfig, OptimizerKind, ParameterGroups
-from service.optimizers.options import Betas, Epsilon, LearningRate, WeightDecay
+from service.optimizers.options import Betas, Epsilon, LearningRate, WeightDecay, picked
 
 
 class AdamConfig(OptimizerConfig, frozen=True):
@@ -50,12 +50,12 @@ class AdamWConfig(OptimizerConfig, frozen=True):
 
 def build_adam(config: AdamConfig, groups: ParameterGroups) -> TorchAdam:
     """Build Adam over parameter groups that carry their weight decay."""
-    return TorchAdam(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
+    return TorchAdam(groups, lr=picked(config.lr), betas=config.betas, eps=config.eps, fused=True)
 
 
 def build_adamw(config: AdamWConfig, groups: ParameterGroups) -> TorchAdamW:
     """Build AdamW over parameter groups that carry their weight decay."""
-    return TorchAdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
+    return TorchAdamW(groups, lr=picked(config.lr), betas=config.betas, eps=config.eps, fused=True)
 
 
 ADAM = OptimizerKind(

@@ -2,24 +2,23 @@
 
 from typing import Literal
 
-from pydantic import Field
 from torch.optim import SGD
 
 from service.optimizers.base import OptimizerConfig, OptimizerKind, ParameterGroups
-from service.optimizers.options import LearningRate, WeightDecay
+from service.optimizers.options import LearningRate, WeightDecay, picked
 
 
 class GdConfig(OptimizerConfig, frozen=True):
     """Options of gradient descent on all training data: θ ← θ - lr · ∇L(θ), one step an epoch."""
 
     type: Literal["gd"] = "gd"
-    lr: LearningRate = Field(default=0.5, description="Step size: θ ← θ - lr · gradient.")
+    lr: LearningRate = 0.5
     weight_decay: WeightDecay = 0.0
 
 
 def build(config: GdConfig, groups: ParameterGroups) -> SGD:
     """Build plain gradient descent; that the batch is full is the loop's part."""
-    return SGD(groups, lr=config.lr)
+    return SGD(groups, lr=picked(config.lr))
 
 
 GD = OptimizerKind(

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
 from service.optimizers.base import OptimizerConfig, OptimizerKind, ParameterGroups
-from service.optimizers.options import Betas, Epsilon, LearningRate, WeightDecay
+from service.optimizers.options import Betas, Epsilon, LearningRate, Rate, WeightDecay, picked
 
 # Coefficients of a polynomial that lifts small singular values fast (Jordan 2024); it need not
 # converge to 1, values between 0.7 and 1.2 do as well.
@@ -43,11 +43,11 @@ class MuonConfig(OptimizerConfig, frozen=True):
         LearningRate,
         Field(
             description="Step size of hidden matrices: a step changes singular values by about so "
-            "much, whatever the gradient's size."
+            "much, whatever the gradient's size. auto: a range test picks it."
         ),
     ] = 0.02
     adamw_lr: Annotated[
-        LearningRate,
+        Rate,
         Field(description="Step size of everything else, which AdamW trains."),
     ] = 0.006
     momentum: float = Field(
@@ -73,7 +73,7 @@ class Muon(Optimizer):
         self._adamw = AdamW(
             others, lr=config.adamw_lr, betas=config.betas, eps=config.eps, fused=True
         )
-        first = {**hidden, "lr": config.lr, "momentum": config.momentum}
+        first = {**hidden, "lr": picked(config.lr), "momentum": config.momentum}
         super().__init__([first, *self._adamw.param_groups], {})
 
     @torch.no_grad()

@@ -1,17 +1,47 @@
 """Option types that several optimizers or schedules share, with their bounds."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, Strict
+from pydantic import BeforeValidator, Field, Strict
+
+AUTO: Literal["auto"] = "auto"
+
+
+def _number_or_auto(value: object) -> object:
+    """Tell words what both choices are: of a union pydantic would name one of them."""
+    if isinstance(value, str) and value != AUTO and not _is_quoted_number(value):
+        message = 'must be a number, or "auto": then a range test picks it'
+        raise ValueError(message)
+    return value
+
+
+def _is_quoted_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+Rate = Annotated[float, Field(gt=0, le=1000)]
 
 LearningRate = Annotated[
-    float,
+    Rate | Literal["auto"],
+    BeforeValidator(_number_or_auto),
     Field(
-        gt=0,
-        le=1000,
-        description="Step size, at schedule factor 1. Left out, it is what suits the architecture.",
+        description="Step size, at schedule factor 1. auto: a range test before the first step "
+        "picks it; `run.lr` says what it picked. Left out, it is what suits the architecture.",
     ),
 ]
+
+
+def picked(lr: LearningRate) -> float:
+    """Return a learning rate that is a number. Raises ValueError for one to be picked first."""
+    if lr == AUTO:
+        message = "a range test must pick lr before an optimizer is built"
+        raise ValueError(message)
+    return lr
+
 
 WeightDecay = Annotated[
     float,

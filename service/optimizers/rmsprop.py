@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import optim
 
 from service.optimizers.base import OptimizerConfig, OptimizerKind, ParameterGroups
-from service.optimizers.options import Epsilon, LearningRate, WeightDecay
+from service.optimizers.options import Epsilon, LearningRate, WeightDecay, picked
 
 
 class RmspropConfig(OptimizerConfig, frozen=True):
@@ -36,7 +36,7 @@ class RmspropConfig(OptimizerConfig, frozen=True):
 def build(config: RmspropConfig, groups: ParameterGroups) -> optim.RMSprop:
     """Build RMSprop over parameter groups that carry their weight decay."""
     return optim.RMSprop(
-        groups, lr=config.lr, alpha=config.alpha, eps=config.eps, momentum=config.momentum
+        groups, lr=picked(config.lr), alpha=config.alpha, eps=config.eps, momentum=config.momentum
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from torch import optim
 
 from service.optimizers.base import OptimizerConfig, OptimizerKind, ParameterGroups
-from service.optimizers.options import LearningRate, WeightDecay
+from service.optimizers.options import LearningRate, WeightDecay, picked
 
 
 class SgdConfig(OptimizerConfig, frozen=True):
@@ -39,7 +39,9 @@ class SgdConfig(OptimizerConfig, frozen=True):
 
 def build(config: SgdConfig, groups: ParameterGroups) -> optim.SGD:
     """Build SGD over parameter groups that carry their weight decay."""
-    return optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov)
+    return optim.SGD(
+        groups, lr=picked(config.lr), momentum=config.momentum, nesterov=config.nesterov
+    )
 
 
 SGD = OptimizerKind(

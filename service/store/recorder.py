@@ -63,7 +63,8 @@ class DatabaseRecorder:
     def _start(self, run: RunInfo, preparation: bytes) -> None:
         sha256, _ = blobs.put(self._database, preparation)
         with self._database.begin() as session:
-            before = held_job(session, self._lease).preparation_sha256
+            job = held_job(session, self._lease)
+            before, run_before = job.preparation_sha256, job.run
             values = {
                 JobRow.run: run.model_dump(mode="json"),
                 JobRow.preparation_sha256: sha256,
@@ -73,7 +74,12 @@ class DatabaseRecorder:
             blobs.unhold(session, [sha256])
             if before not in {None, sha256}:
                 blobs.release(session, [str(before)])
+            if run_before is not None and run_before.get("lr") == run.lr:
+                self._forget("range_test")  # an attempt before this one has told the same
             self._write(session)
+
+    def _forget(self, told: EventType) -> None:
+        self._events = [event for event in self._events if event[0] != told]
 
     def metrics(self, points: Sequence[MetricPoint]) -> None:
         """Take points; write if it is time."""

@@ -21,6 +21,7 @@ from service.domain.ports import CheckpointDraft, Recorder
 from service.optimizers.plateau import PlateauLR
 from service.tasks.base import Batch
 from service.training.failures import LossNotFinite
+from service.training.range_test import Ordered
 from service.training.reports import Length, Reports
 from service.training.start import Saved, begin
 from service.training.state import Cursor, TrainingState, capture
@@ -71,7 +72,10 @@ def train(
     `max_seconds`. Raises NotExact before it begins, and LossNotFinite; the last good checkpoint
     stays usable.
     """
-    state = begin(trainable, spec, recorder, device=device, resume=resume)
+    try:
+        state = begin(trainable, spec, recorder, device=device, resume=resume)
+    except Ordered as order:  # there is nothing yet that a checkpoint would keep
+        return Outcome(order.command)
     batches = trainable.train.steps_per_epoch(spec.training.batch_size)
     length = Length(batches, trainable.steps, spec.training.epochs)
     reports = Reports(recorder, state.cursor, length, clock=clock)
@@ -83,11 +87,10 @@ def train(
         if _out_of_patience(state.cursor, spec):
             return Outcome("finished", "early_stopping")
         command = recorder.command()
-        if command == "cancel":
-            return Outcome("cancel")
         if command is not None:
-            kind: CheckpointKind = "pause" if command == "pause" else "latest"
-            _checkpoint(run, [kind], reports.mean_loss(), scheduled=False)
+            if command != "cancel":
+                kind: CheckpointKind = "pause" if command == "pause" else "latest"
+                _checkpoint(run, [kind], reports.mean_loss(), scheduled=False)
             return Outcome(command)
         try:
             result = _step(run)

@@ -16,6 +16,7 @@ from service.domain.jobs import JobSpec
 from service.domain.ports import Recorder
 from service.training import device as devices
 from service.training.average import Average
+from service.training.range_test import Picked, pick
 from service.training.state import (
     Cursor,
     TrainingState,
@@ -62,7 +63,7 @@ def begin(
 ) -> TrainingState:
     """Make the state before the first step, or the one that a checkpoint holds, and report it.
 
-    Raises NotExact where the spec requires exactness.
+    Raises NotExact where the spec requires exactness, and Ordered where an order ended a range test.
     """
     before = None if resume is None else resume.environment()
     goes_on = resume is not None and (resume.keeps is None or "position" in resume.keeps)
@@ -86,7 +87,8 @@ def begin(
     )
     torch.manual_seed(stream_seed(spec.training.seed, "training"))
     _go_on(state, resume, spec, recorder)
-    _report(state, trainable, spec, recorder, resume=resume, differs=differs)
+    picked = _pick_lr(state, trainable, spec, recorder, resume)
+    _report(state, trainable, spec, recorder, resume=resume, differs=differs, picked=picked)
     return state
 
 
@@ -98,9 +100,11 @@ def _report(
     *,
     resume: Saved | None,
     differs: list[Difference],
+    picked: Picked | None,
 ) -> None:
     info = devices.run_info(state.device, spec.training.precision, state.model, state.environment)
-    info = info.model_copy(update={"baseline": trainable.baseline})
+    lr = float(state.schedule.base_lrs[0])
+    info = info.model_copy(update={"baseline": trainable.baseline, "lr": lr})
     started: dict[str, JsonValue] = {
         "run": info.model_dump(mode="json"),
         "checkpoint": None if resume is None else resume.checkpoint,
@@ -109,6 +113,8 @@ def _report(
         "differs": as_json(differs),
     }
     recorder.event("started", started)
+    if picked is not None:
+        recorder.event("range_test", picked.data())
     if differs:
         message = f"The run goes on, but not with the same bits: {in_words(differs)}."
         warning: dict[str, JsonValue] = {
@@ -118,6 +124,20 @@ def _report(
         }
         recorder.event("warning", warning)
     recorder.started(info, trainable.task.preparation())
+
+
+def _pick_lr(
+    state: TrainingState,
+    trainable: Trainable,
+    spec: JobSpec,
+    recorder: Recorder,
+    resume: Saved | None,
+) -> Picked | None:
+    """Let a range test pick lr, if it shall; a checkpoint of the run's own has it already."""
+    test = trainable.range_test
+    if test is None or (resume is not None and resume.keeps is None):
+        return None
+    return pick(test, trainable, state, spec, recorder)
 
 
 def _go_on(state: TrainingState, resume: Saved | None, spec: JobSpec, recorder: Recorder) -> None:
