@@ -20,7 +20,7 @@ VALIDATION_FRACTION = 0.1
 def held_out(count: int, fraction: float) -> int:
     """Return ⌈fraction · count⌉, but leave one to train on."""
     # 0.1 · 30 is 3.0000000000000004 in binary: rounded first, so that it counts as 3.
-    return min(ceil(round(fraction * count, 9)), count - 1) if count > 1 else 0
+    return min(max(1, ceil(round(fraction * count, 9))), count - 1) if count > 1 else 0
 
 
 def validation_lines(

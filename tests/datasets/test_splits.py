@@ -58,6 +58,12 @@ def test_every_class_gives_its_part_and_keeps_one_to_learn_from(
         assert held_out[array == label].sum() == splits.held_out(members, fraction) < members
 
 
+@pytest.mark.parametrize("fraction", [1e-300, 1e-10, 0.1, 0.5, 1 - 1e-16])
+def test_a_part_however_small_or_large_leaves_one_on_each_side(fraction: float) -> None:
+    assert 1 <= splits.held_out(2, fraction) < 2
+    assert 1 <= splits.held_out(1000, fraction) < 1000
+
+
 def _held_out(lines: list[str], fraction: float) -> set[str]:
     held_out = splits.validation_lines(Corpus.of(lines), fraction)
     return {line for line, side in zip(lines, held_out.tolist(), strict=True) if side}
