@@ -141,6 +141,14 @@ def test_everything_that_is_installed_is_in_the_runs(requests: Requests) -> None
     assert used == set(catalogue.components())
 
 
+def test_every_optimizer_has_a_run_whose_lr_is_picked(requests: Requests) -> None:
+    specs = requests.covering(all_pairs=False)
+
+    picking = {spec.optimizer.type for spec in specs if spec.optimizer.options()["lr"] == "auto"}
+
+    assert picking == {info.type for info in Catalogue.installed().infos("optimizer")}
+
+
 def _in_peace(lanes: Sequence[Lane], specs: Sequence[JobSpec]) -> list[Runs]:
     shares = [specs[number :: len(lanes)] for number in range(len(lanes))]
     with ThreadPoolExecutor(len(lanes)) as pool:

@@ -30,7 +30,8 @@ def values(schema: Schema, definitions: Mapping[str, Schema]) -> list[JsonValue]
     elif "enum" in schema:
         found = list(schema["enum"])
     elif "anyOf" in schema:
-        found = [value for each in schema["anyOf"] for value in values(each, definitions)]
+        members = [_with_default_of(schema, each) for each in schema["anyOf"]]
+        found = [value for each in members for value in values(each, definitions)]
     elif schema.get("type") == "null":
         found = [None]
     elif schema.get("type") == "boolean":
@@ -46,6 +47,13 @@ def values(schema: Schema, definitions: Mapping[str, Schema]) -> list[JsonValue]
     if "default" in schema and _is_small(schema["default"]):
         found.insert(0, schema["default"])
     return _distinct(found)
+
+
+def _with_default_of(schema: Schema, member: Schema) -> Schema:
+    """Hand a number that is the default on to the member of a union that it is one of."""
+    if member.get("type") == "number" and isinstance(schema.get("default"), float):
+        return {**member, "default": schema["default"]}
+    return member
 
 
 def _integers(schema: Schema) -> list[JsonValue]:
