@@ -21,6 +21,7 @@ from tests.integration.cases.beginnings import BEGINNINGS, BEGUN
 from tests.integration.cases.events import EVENTS, EVENTS_ANSWERED
 from tests.integration.cases.images import IMAGES, IMAGES_TAKEN
 from tests.integration.cases.jobs import JOBS
+from tests.integration.cases.learning_rates import LEARNING_RATES, LEARNING_RATES_TAKEN
 from tests.integration.cases.looking import LOOKS, LOOKS_ANSWERED
 from tests.integration.cases.once import ONCE, ONCE_ANSWERED
 from tests.integration.cases.operations import EDGES, NOBODY, OPERATIONS
@@ -54,6 +55,7 @@ CASES = [
     *EVENTS,
     *IMAGES,
     *LOOKS,
+    *LEARNING_RATES,
 ]
 RIGHT = [
     *ANSWERS,
@@ -63,6 +65,7 @@ RIGHT = [
     *LOOKS_ANSWERED,
     *ROWS_TAKEN,
     *IMAGES_TAKEN,
+    *LEARNING_RATES_TAKEN,
 ]
 
 
