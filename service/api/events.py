@@ -11,7 +11,7 @@ from service.api import streams
 from service.api.accepts import prefers
 from service.api.parts import JobIdPath, Limit, Parts, PartsOf
 from service.api.problems import problem_responses
-from service.domain.events import EventList
+from service.domain.events import EventList, EventType
 from service.domain.jobs import ENDED, JobStatus
 from service.domain.problems import Conflict, Malformed
 from service.store import events as event_store
@@ -72,6 +72,9 @@ async def list_events(
     parts: PartsOf,
     limit: Limit = 20,
     after: Annotated[int, Query(ge=0, le=2**53, description="Go on after this seq.")] = 0,
+    event_type: Annotated[
+        EventType | None, Query(alias="type", description="Only events of this type.")
+    ] = None,
     speed: Annotated[
         float | None,
         Query(
@@ -93,7 +96,7 @@ async def list_events(
     if not prefers(accept, streams.MEDIA_TYPE, over="application/json"):
         if speed is not None:
             raise SpeedOfAList
-        page = await run_in_threadpool(_page, parts, job_id, after, limit)
+        page = await run_in_threadpool(_page, parts, job_id, after, event_type, limit)
         content = page.model_dump_json()
         return Response(content, media_type="application/json", headers={"Vary": "Accept"})
     seq = after if last_event_id is None else _seq(last_event_id)
@@ -104,19 +107,25 @@ async def list_events(
         raise ReplayTooEarly(job_id, head.status)
     if head.status in ENDED and seq == head.seq:
         return Response(status_code=204, headers=STREAM_HEADERS)  # an EventSource comes no more
-    stream = _stream(parts, job_id, seq, speed)
+    stream = _stream(parts, job_id, seq, event_type, speed)
     return StreamingResponse(stream, media_type=streams.MEDIA_TYPE, headers=STREAM_HEADERS)
 
 
-def _stream(parts: Parts, job_id: str, seq: int, speed: float | None) -> AsyncIterator[bytes]:
+def _stream(
+    parts: Parts, job_id: str, seq: int, event_type: EventType | None, speed: float | None
+) -> AsyncIterator[bytes]:
     if speed is None:
-        return streams.follow(parts.feed, parts.waiter, job_id, seq)
-    return streams.replay(parts.feed, parts.waiter, job_id, seq, speed=speed)
+        return streams.follow(parts.feed, parts.waiter, job_id, seq, event_type=event_type)
+    return streams.replay(parts.feed, parts.waiter, job_id, seq, event_type=event_type, speed=speed)
 
 
-def _page(parts: Parts, job_id: str, after: int, limit: int) -> EventList:
+def _page(
+    parts: Parts, job_id: str, after: int, event_type: EventType | None, limit: int
+) -> EventList:
     with parts.database.read() as session:
-        return event_store.page_of_events(session, job_id, after_seq=after, limit=limit)
+        return event_store.page_of_events(
+            session, job_id, after_seq=after, event_type=event_type, limit=limit
+        )
 
 
 def _head(parts: Parts, job_id: str) -> Head:

@@ -13,7 +13,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.api.turns import Turns
 from service.api.waiting import Waiter
-from service.domain.events import Event
+from service.domain.events import Event, EventType
 from service.domain.jobs import ENDED
 from service.domain.problems import Unavailable
 from service.store import events as event_store
@@ -38,6 +38,12 @@ class News(NamedTuple):
 
     tail: Tail
     frames: bytes
+
+    def frames_of(self, event_type: EventType | None) -> bytes:
+        """Return what is sent to who wants only one type of events, or all."""
+        if event_type is None:
+            return self.frames
+        return b"".join(_frame(each) for each in self.tail.events if each.type == event_type)
 
 
 class EventFeed:
@@ -79,9 +85,10 @@ async def follow(
     job_id: str,
     seq: int,
     *,
+    event_type: EventType | None = None,
     heartbeat_seconds: float = HEARTBEAT_SECONDS,
 ) -> AsyncIterator[bytes]:
-    """Send what happened after `seq` and what happens, until the job has ended.
+    """Send what happened after `seq` and what happens, or one type of it, until the job has ended.
 
     A service that ends, or whose database fails, just stops: the listener comes again.
     """
@@ -96,7 +103,8 @@ async def follow(
             return
         tail = news.tail
         if tail.events:
-            yield news.frames
+            if frames := news.frames_of(event_type):
+                yield frames
             seq = tail.events[-1].seq
         if not tail.is_whole:
             continue
@@ -108,7 +116,13 @@ async def follow(
 
 
 async def replay(
-    feed: EventFeed, waiter: Waiter, job_id: str, seq: int, *, speed: float
+    feed: EventFeed,
+    waiter: Waiter,
+    job_id: str,
+    seq: int,
+    *,
+    event_type: EventType | None = None,
+    speed: float,
 ) -> AsyncIterator[bytes]:
     """Send the events of a job that has ended with their pauses, `speed` times as fast."""
     yield RETRY
@@ -128,7 +142,8 @@ async def replay(
                 yield heartbeat
             if waiter.closed:
                 return
-            yield _frame(event)
+            if event_type in {None, event.type}:
+                yield _frame(event)
             last, seq = event, event.seq
         if tail.is_whole:
             yield _end(tail.head.status)

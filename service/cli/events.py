@@ -8,7 +8,7 @@ import typer
 from service.cli import options, output
 from service.cli.clients import connect
 from service.client import Client
-from service.domain.events import Event
+from service.domain.events import Event, EventType
 
 PAGE = 100
 
@@ -19,6 +19,9 @@ def show_events(
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")
     ] = False,
+    event_type: Annotated[
+        EventType | None, typer.Option("--type", help="Only events of this type.")
+    ] = None,
     speed: Annotated[
         float | None, typer.Option(help="Play a job that has ended again, so many times as fast.")
     ] = None,
@@ -28,18 +31,22 @@ def show_events(
     """Show what happened to a job, in order."""
     with connect(url) as client:
         streamed = follow or speed is not None
-        events = client.events(job_id, speed=speed) if streamed else _pages(client, job_id)
+        events = (
+            client.events(job_id, speed=speed) if streamed else _pages(client, job_id, event_type)
+        )
         for event in events:
+            if event_type not in {None, event.type}:
+                continue
             if json:
                 output.print_json_line(event)
             else:
                 output.results.print(_line(event), markup=False, soft_wrap=True)
 
 
-def _pages(client: Client, job_id: str) -> Iterator[Event]:
+def _pages(client: Client, job_id: str, event_type: EventType | None) -> Iterator[Event]:
     after = 0
     while True:
-        page = client.list_events(job_id, after=after, limit=PAGE)
+        page = client.list_events(job_id, after=after, event_type=event_type, limit=PAGE)
         yield from page.data
         if not page.has_more:
             return

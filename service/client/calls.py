@@ -22,7 +22,7 @@ from service.client.call import (
 from service.client.inputs import PredictInput, image_bytes, image_type, json_input
 from service.client.verbs import delete, get, post, reading
 from service.domain.certificates import Certificate
-from service.domain.events import EventList
+from service.domain.events import EventList, EventType
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
 from service.domain.models import Model, ModelList, ModelVersion
 from service.domain.predictions import PredictResponse
@@ -169,10 +169,15 @@ def list_checkpoints(
 
 
 def list_events(
-    job_id: str, *, limit: int | None = None, after: int | None = None
+    job_id: str,
+    *,
+    limit: int | None = None,
+    after: int | None = None,
+    event_type: EventType | None = None,
 ) -> Call[EventList]:
     """List what happened to a job, in order; `after` is the seq of the last event before."""
-    return get(path_of("jobs", job_id, "events"), EventList, query={"limit": limit, "after": after})
+    query: Query = {"limit": limit, "after": after, "type": event_type}
+    return get(path_of("jobs", job_id, "events"), EventList, query=query)
 
 
 def get_certificate(job_id: str) -> Call[Certificate]:

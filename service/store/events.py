@@ -75,31 +75,45 @@ def find_tail(session: Session, job_id: str, *, after_seq: int, limit: int) -> T
 
 
 def page_of_events(
-    session: Session, job_id: str, *, after_seq: int = 0, limit: int = 20
+    session: Session,
+    job_id: str,
+    *,
+    after_seq: int = 0,
+    event_type: EventType | None = None,
+    limit: int = 20,
 ) -> EventList:
     """Read a page of a job's events, in their order. Raises JobNotFound and UnknownCursor."""
     size = max(1, min(limit, paging.MAX_LIMIT))
-    tail = find_tail(session, job_id, after_seq=after_seq, limit=size)
-    if tail is None:
+    head = find_heads(session, [job_id]).get(job_id)
+    if head is None:
         raise JobNotFound
-    if after_seq > tail.head.seq:
+    if after_seq > head.seq:
         raise UnknownCursor
-    seqs = [event.seq for event in tail.events]
+    events = list_events(
+        session, job_id, after_seq=after_seq, event_type=event_type, limit=size + 1
+    )
+    shown = list(events[:size])
     return EventList(
-        data=list(tail.events),
-        first_id=seqs[0] if seqs else None,
-        last_id=seqs[-1] if seqs else None,
-        has_more=not tail.is_whole,
+        data=shown,
+        first_id=shown[0].seq if shown else None,
+        last_id=shown[-1].seq if shown else None,
+        has_more=len(events) > size,
     )
 
 
 def list_events(
-    session: Session, job_id: str, *, after_seq: int = 0, limit: int = 100
+    session: Session,
+    job_id: str,
+    *,
+    after_seq: int = 0,
+    event_type: EventType | None = None,
+    limit: int = 100,
 ) -> Sequence[Event]:
-    """List events in their order, those after `after_seq`."""
+    """List events in their order, those after `after_seq`, or only those of one type."""
+    of_type = () if event_type is None else (EventRow.type == event_type,)
     statement = (
         sa.select(EventRow)
-        .where(EventRow.job_id == job_id, EventRow.seq > after_seq)
+        .where(EventRow.job_id == job_id, EventRow.seq > after_seq, *of_type)
         .order_by(EventRow.seq)
         .limit(limit)
     )

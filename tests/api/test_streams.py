@@ -51,6 +51,19 @@ def test_a_stream_has_what_was_and_what_comes_to_the_end(database: Database) -> 
     ]
 
 
+def test_a_stream_of_one_type_leaves_the_others_out(database: Database) -> None:
+    job = a_queued_job(database)
+    for action in ("pause", "resume", "cancel"):
+        act(database, job.id, action)
+
+    feed, waiter = EventFeed(database), Waiter(database)
+    whole = follow(feed, waiter, job.id, 0, event_type="resumed")
+    again = replay(feed, waiter, job.id, 0, event_type="resumed", speed=10)
+
+    assert asyncio.run(heard(whole)) == ["- retry", "3 resumed", "- end"]
+    assert asyncio.run(heard(again)) == ["- retry", "3 resumed", "- end"]
+
+
 def test_a_stream_goes_on_after_the_last_that_was_seen(database: Database) -> None:
     job = a_queued_job(database)
     act(database, job.id, "cancel")

@@ -37,6 +37,21 @@ def test_pages_of_any_size_show_every_event_once(
     assert seen == list(range(1, count + 1))
 
 
+def test_pages_of_one_type_show_every_event_of_it_once(database: Database) -> None:
+    job_id = a_job_with_events(database, 4)
+    with database.begin() as session:
+        for _ in range(3):
+            events.append(session, job_id, "finding", data={}, now=NOON)
+            events.append(session, job_id, "progress", data={}, now=NOON)
+    with database.read() as session:
+        first = events.page_of_events(session, job_id, event_type="finding", limit=2)
+        rest = events.page_of_events(
+            session, job_id, after_seq=first.last_id or 0, event_type="finding", limit=1
+        )
+    assert [event.seq for event in [*first.data, *rest.data]] == [5, 7, 9]
+    assert (first.has_more, rest.has_more) == (True, False)
+
+
 def test_a_cursor_beyond_the_newest_event_is_unknown(database: Database) -> None:
     job_id = a_job_with_events(database, 3)
     with database.read() as session:

@@ -22,6 +22,8 @@ EVENTS = [
     Case("events after one of another job", 400, "unknown_cursor", **get("/v1/jobs/{cancelled}/events?after=9")),
     Case("no event", 422, "invalid_request", "/query/limit", **get("/v1/jobs/{succeeded}/events?limit=0")),
     Case("a list with a speed", 400, "speed_of_a_list", **get("/v1/jobs/{succeeded}/events?speed=2")),
+    Case("events of a type there is not", 422, "invalid_request", "/query/type", **get("/v1/jobs/{succeeded}/events?type=illness")),
+    Case("a stream of a type there is not", 422, "invalid_request", "/query/type", **stream("{cancelled}", "?type=")),
     Case("a stream of nobody", 404, "job_not_found", **stream("job_1")),
     Case("a stream after one of another job", 400, "unknown_cursor", **stream("{cancelled}", "?after=3")),
     Case("Last-Event-ID of another job", 400, "unknown_cursor", **stream("{cancelled}", Last_Event_ID="3")),
@@ -39,6 +41,8 @@ EVENTS = [
 
 EVENTS_ANSWERED = [
     Case("events", 200, None, **get("/v1/jobs/{succeeded}/events")),
+    Case("events of one type", 200, None, **get("/v1/jobs/{succeeded}/events?type=epoch")),
+    Case("a stream of one type", 200, None, **stream("{succeeded}", "?type=finding")),
     Case("events after the last", 200, None, **get("/v1/jobs/{cancelled}/events?after=2")),
     Case("more events than a page has", 200, None, **get("/v1/jobs/{succeeded}/events?limit=" + "9" * 30)),
     Case("events for who prefers JSON", 200, None, **get("/v1/jobs/{succeeded}/events"), headers={"Accept": "text/event-stream;q=0.5, application/json"}),
