@@ -45,8 +45,12 @@ class _SquaredRelu(torch.autograd.Function):
 
 
 def rms_norm(values: Tensor) -> Tensor:
-    """Return x / √mean(x²) over the last dimension (RMSNorm, Zhang and Sennrich 2019)."""
-    return cast("Tensor", _RmsNorm.apply(values))
+    """Return x / √mean(x²) over the last dimension (RMSNorm, Zhang and Sennrich 2019).
+
+    In float32 at least: in bfloat16 a mean of squares has three digits.
+    """
+    exact = values.to(torch.promote_types(values.dtype, torch.float32))
+    return cast("Tensor", _RmsNorm.apply(exact))
 
 
 def squared_relu(values: Tensor) -> Tensor:

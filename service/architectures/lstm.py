@@ -44,7 +44,7 @@ class LstmLayer(nn.Module):
         """Inputs (time, batch, input), state → h_t (time, batch, hidden), state after the last."""
         h, c = state.contiguous().chunk(2)
         states, after = self.lstm(inputs, (h, c))
-        return states, torch.cat(after)
+        return states, torch.cat(after).to(state.dtype)
 
 
 def build(config: LstmConfig, shape: TextShape | TextClassShape) -> Recurrent | RecurrentClassifier:

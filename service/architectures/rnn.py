@@ -82,6 +82,7 @@ class RnnLayer(nn.Module):
             driven = functional.embedding(inputs, self.W_xu.t()) + self.b_x
         else:
             driven = functional.linear(inputs, self.W_xu, self.b_x)
+        driven = driven.to(self.W_xx.dtype)  # small products are quickest in float32
         states = elman(driven, state[0], self.W_xx, self.activation)
         return states, states[-1:]
 

@@ -18,7 +18,7 @@ from service.domain.jobs import Job, JobSpec
 from service.domain.merging import merge_patch
 from service.domain.problems import invalid_field
 from service.domain.requests import JobRequest, TrainingOptions
-from service.domain.validation import to_invalid
+from service.domain.validation import invalid_fields, to_invalid
 from service.optimizers.options import AUTO
 
 _COMPONENTS = ("architecture", "optimizer", "schedule")
@@ -143,10 +143,19 @@ def _check_length(
 
 def _check_exact(spec: JobSpec, parent: Job) -> None:
     """Raise Invalid for a fork that must go on with the same bits where other bits come out."""
-    then = "auto" if parent.run is None else parent.run.device.partition(":")[0]
-    if spec.training.device not in {"auto", parent.spec.training.device, then}:
-        detail = "and training.exact is required; leave it as it was, or set exact to preferred"
-        raise invalid_field("/patch/training/device", f"was {then}, {detail}")
+    run, then, now = parent.run, parent.spec.training, spec.training
+    chosen = {
+        "device": (now.device, then.device, run and run.device.partition(":")[0]),
+        "precision": (now.precision, then.precision, run and run.precision),
+    }
+    detail = "and training.exact is required; leave it as it was, or set exact to preferred"
+    wrong = {
+        f"/patch/training/{name}": f"was {ran or asked_then}, {detail}"
+        for name, (asked, asked_then, ran) in chosen.items()
+        if asked not in {"auto", asked_then, ran}
+    }
+    if wrong:
+        raise invalid_fields(wrong)
 
 
 def _drops(

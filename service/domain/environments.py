@@ -12,6 +12,9 @@ from pydantic import JsonValue
 Environment = dict[str, str | int]
 """device, threads, precision, memory_format, torch, cpu_capability."""
 
+BFLOAT16 = "precision:bfloat16"
+"""What a worker offers whose preferred device can multiply in bfloat16."""
+
 _NEEDED = {"torch": "torch", "cpu": "cpu_capability", "device": "device", "threads": "threads"}
 
 
@@ -48,9 +51,10 @@ def needs(environment: Environment) -> list[str]:
     return [f"{name}:{environment[key]}" for name, key in _NEEDED.items() if environment.get(key)]
 
 
-def offers(*, torch: str, cpu_capability: str, devices: list[str]) -> list[str]:
+def offers(*, torch: str, cpu_capability: str, devices: list[str], bfloat16: bool) -> list[str]:
     """Name what a machine offers, but its threads."""
-    return [f"torch:{torch}", f"cpu:{cpu_capability}", *(f"device:{name}" for name in devices)]
+    named = [f"torch:{torch}", f"cpu:{cpu_capability}", *(f"device:{name}" for name in devices)]
+    return [*named, BFLOAT16] if bfloat16 else named
 
 
 def offers_threads(threads: int) -> list[str]:

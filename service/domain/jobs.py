@@ -8,9 +8,17 @@ from pydantic import AfterValidator, Field, JsonValue
 from service.domain.base import Moment, Outgoing
 from service.domain.beginnings import Beginning, ContinuesFrom, InitialWeights
 from service.domain.components import Component
-from service.domain.environments import Environment
+from service.domain.environments import BFLOAT16, Environment
 from service.domain.evaluations import Evaluation
-from service.domain.requests import Device, EarlyStopping, Ema, Exactness, JobKind, Precision
+from service.domain.requests import (
+    Computed,
+    Device,
+    EarlyStopping,
+    Ema,
+    Exactness,
+    JobKind,
+    Precision,
+)
 
 JobId = NewType("JobId", str)
 LeaseToken = NewType("LeaseToken", str)
@@ -93,6 +101,7 @@ class JobSpec(Outgoing):
             f"optimizer:{self.optimizer.type}",
             f"schedule:{self.schedule.type}",
             f"task:{self.task}",
+            *([BFLOAT16] if self.training.precision == "bfloat16" else []),
         ]
 
 
@@ -160,7 +169,7 @@ class RunInfo(Outgoing):
 
     device: str
     threads: int
-    precision: Precision
+    precision: Computed
     torch: str
     cpu: str
     parameters: int

@@ -22,6 +22,7 @@ _IN_WORDS = {
     "threads": "{} threads",
     "cpu": "CPU capability {}",
     "torch": "torch {}",
+    "precision": "{}",
 }
 
 

@@ -9,7 +9,9 @@ from service.domain.components import Component
 from service.domain.text import ClientId, Name, ShortText
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Precision = Literal["float32"]
+Computed = Literal["float32", "bfloat16"]
+"""What matrices are multiplied in."""
+Precision = Literal["float32", "bfloat16", "auto"]
 Exactness = Literal["preferred", "required"]
 JobKind = Literal["train"]
 Sizes = Annotated[tuple[Annotated[int, Strict(), Field(ge=1, le=65536)], ...], Strict(False)]
@@ -58,7 +60,13 @@ class TrainingOptions(Incoming):
     batch_size: int | None = Field(default=None, ge=1, le=65_536, description="Examples per step.")
     seed: int = Field(default=0, ge=0, le=SEED_MAX, description="Fixes weights, order, dropout.")
     device: Device = "auto"
-    precision: Precision = "float32"
+    precision: Precision = Field(
+        default="float32",
+        description="bfloat16: matrices are multiplied in 16 bits with 8 of them for the exponent; "
+        "weights, sums, softmax, norms and validation stay in float32 (Micikevicius et al. 2018, "
+        "Kalamkar et al. 2019). auto: whichever trained this model faster in a short trial at the "
+        "beginning; `run.precision` says which it was.",
+    )
     gradient_clip: float | None = Field(
         default=None, gt=0, description="Largest norm of the gradient; null: not clipped."
     )

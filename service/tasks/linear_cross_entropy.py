@@ -22,6 +22,9 @@ _LOGITS_AT_ONCE = 1 << 20
 """Of one part: 4 MiB. Measured: 1 << 18 to 1 << 22 are alike; below, the plain loss is as quick."""
 _LEAST_ROWS = 64
 """Fewer in a part would spend their time on adding to the gradient of a large matrix."""
+_PARTS_TOGETHER = 8
+"""Of so many the products are one where they are of another type than the sums: what is added to
+the gradient of the matrix has to be converted, all of it each time."""
 
 
 class _Found(NamedTuple):
@@ -40,15 +43,14 @@ def linear_cross_entropy(
     *,
     ignored: int,
     label_smoothing: float = 0.0,
-    products: torch.dtype | None = None,
 ) -> Tensor:
     """Hidden (words, width), targets (words,) → the mean cross-entropy of those not ignored.
 
     As `cross_entropy(linear(hidden, *output), targets)`, and that itself where all logits are few;
-    else only once differentiable. The three products of matrices are computed in the type
-    `products` (None: that of `hidden`), the softmax and all sums in float32 at least.
+    else only once differentiable. The three products of matrices are computed in the type of
+    autocast where it is on, the softmax and all sums in float32 at least.
     """
-    if products is None and len(targets) * len(output.matrix) <= _LOGITS_AT_ONCE:
+    if len(targets) * len(output.matrix) <= _LOGITS_AT_ONCE:
         logits = functional.linear(hidden, *output)
         return functional.cross_entropy(
             logits, targets, ignore_index=ignored, label_smoothing=label_smoothing
@@ -56,7 +58,9 @@ def linear_cross_entropy(
     places = (targets != ignored).nonzero()[:, 0]
     if len(places) < len(targets):
         hidden, targets = hidden.index_select(0, places), targets[places]
-    options = label_smoothing, products, torch.is_grad_enabled()
+    device = hidden.device.type
+    autocast = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
+    options = label_smoothing, autocast, torch.is_grad_enabled()
     return cast("Tensor", _LinearCrossEntropy.apply(hidden, *output, targets, *options))
 
 
@@ -101,41 +105,52 @@ def _by_parts(
     products: torch.dtype | None,
     with_gradients: bool,
 ) -> _Found:
-    size = len(output.matrix)
-    rows = max(_LEAST_ROWS, _LOGITS_AT_ONCE // size)
     kind = products or hidden.dtype
     sums = torch.promote_types(hidden.dtype, torch.float32)
-    matrix = output.matrix.to(kind)
-    bias = None if output.bias is None else output.bias.to(kind)
+    low = Output(output.matrix.to(kind), None if output.bias is None else output.bias.to(kind))
     found = _Found(hidden.new_zeros((), dtype=sums))
     if with_gradients:
         found = _Found(found.loss, *map(_nothing, (hidden, *output)))
-    for start in range(0, len(targets), rows):
-        inputs, expected = (
-            hidden[start : start + rows].to(kind),
-            targets[start : start + rows, None],
-        )
-        logits = functional.linear(inputs, matrix, bias).to(sums)
-        logs = logits.log_softmax(dim=1)
-        found.loss.sub_(logs.gather(1, expected).sum(), alpha=1 - smoothing)
-        if smoothing:
-            found.loss.sub_(logs.sum(), alpha=smoothing / size)
+    rows = max(_LEAST_ROWS, _LOGITS_AT_ONCE // len(output.matrix))
+    together = rows if kind == sums else rows * _PARTS_TOGETHER
+    for start in range(0, len(targets), together):
+        inputs = hidden[start : start + together].to(kind)
+        errors = functional.linear(inputs, *low)  # these are the logits still
+        places = range(start, len(targets), rows)
+        for part, place in zip(torch.split(errors, rows), places, strict=False):
+            expected = targets[place : place + rows, None]
+            _to_errors(part, expected, found, smoothing=smoothing, sums=sums)
         if found.hidden is None or found.matrix is None:
             continue
-        errors = logs.exp_()  # the gradient by a logit: what was said less what should have been
-        wanted = torch.full_like(expected, smoothing - 1, dtype=errors.dtype)
-        errors.scatter_add_(1, expected, wanted)
-        if smoothing:
-            errors.sub_(smoothing / size)
-        if found.bias is not None:
-            found.bias.add_(errors.sum(dim=0))
-        errors = errors.to(kind)
-        found.hidden[start : start + rows] = errors @ matrix
-        if kind == found.matrix.dtype:
+        found.hidden[start : start + together] = errors @ low.matrix
+        if kind == sums:
             found.matrix.addmm_(errors.t(), inputs)
         else:
             found.matrix.add_(errors.t() @ inputs)
     return found
+
+
+def _to_errors(
+    logits: Tensor, expected: Tensor, found: _Found, *, smoothing: float, sums: torch.dtype
+) -> None:
+    """Add the loss of some words; put the gradient of each logit in its place.
+
+    That is what was said less what should have been.
+    """
+    logs = logits.to(sums).log_softmax(dim=1)
+    size = logs.shape[1]
+    found.loss.sub_(logs.gather(1, expected).sum(), alpha=1 - smoothing)
+    if smoothing:
+        found.loss.sub_(logs.sum(), alpha=smoothing / size)
+    if found.matrix is None:
+        return
+    errors = logs.exp_()
+    errors.scatter_add_(1, expected, torch.full_like(expected, smoothing - 1, dtype=sums))
+    if smoothing:
+        errors.sub_(smoothing / size)
+    if found.bias is not None:
+        found.bias.add_(errors.sum(dim=0))
+    logits.copy_(errors)
 
 
 def _nothing(like: Tensor | None) -> Tensor | None:

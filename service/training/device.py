@@ -16,7 +16,7 @@ from torch import nn
 
 from service.domain.environments import Environment, offers
 from service.domain.jobs import RunInfo
-from service.domain.requests import Device, Precision
+from service.domain.requests import Computed, Device
 from service.training.failures import DeviceNotAvailable
 
 _MEMORY_FORMATS: Mapping[object, torch.memory_format] = {
@@ -38,6 +38,7 @@ def machine_offers() -> list[str]:
         torch=torch.__version__,
         cpu_capability=torch.backends.cpu.get_cpu_capability(),
         devices=[device_name(torch.device(kind)) for kind in available_devices()],
+        bfloat16=has_bfloat16(torch.device(available_devices()[0])),
     )
 
 
@@ -57,6 +58,11 @@ def choose_device(choice: Device, *, before: Environment | None = None) -> torch
     if choice not in available:
         raise DeviceNotAvailable(choice)
     return torch.device(choice)
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Tell whether a device multiplies in bfloat16; every CPU does, some of them slowly."""
+    return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def choose_threads(model: nn.Module, available: int, *, before: Environment | None = None) -> int:
@@ -104,7 +110,7 @@ def make_deterministic(device: torch.device) -> None:
 
 
 def environment(
-    device: torch.device, precision: Precision, memory_format: torch.memory_format
+    device: torch.device, precision: Computed, memory_format: torch.memory_format
 ) -> Environment:
     """Name everything about this machine that changes the bits of a run."""
     return {
@@ -123,7 +129,7 @@ def device_name(device: torch.device) -> str:
 
 
 def run_info(
-    device: torch.device, precision: Precision, model: nn.Module, chosen: Environment
+    device: torch.device, precision: Computed, model: nn.Module, chosen: Environment
 ) -> RunInfo:
     """Say what was chosen, as the job shows it."""
     return RunInfo(

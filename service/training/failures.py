@@ -49,6 +49,19 @@ class DeviceNotAvailable(TrainingFailed):
         )
 
 
+class PrecisionNotAvailable(TrainingFailed):
+    """The job asks for a precision that its device does not have."""
+
+    def __init__(self, precision: str, device: str) -> None:
+        super().__init__(
+            JobError(
+                code="precision_not_available",
+                message=f"The device {device} does not compute in {precision}.",
+                hint="Set training.precision to 'auto' or 'float32', or training.device to 'cpu'.",
+            )
+        )
+
+
 class CannotBeExact(TrainingFailed):
     """A fork must go on with the same bits, and its own options rule that out."""
 

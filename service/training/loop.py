@@ -16,6 +16,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from service.catalogue import Trainable
+from service.domain.environments import Environment
 from service.domain.jobs import CheckpointKind, JobSpec
 from service.domain.ports import CheckpointDraft, Recorder
 from service.optimizers.plateau import PlateauLR
@@ -63,17 +64,18 @@ def train(
     *,
     device: torch.device,
     resume: Saved | None = None,
+    earlier: Environment | None = None,
     clock: Callable[[], float] = time.monotonic,
     spent_seconds: float = 0.0,
 ) -> Outcome:
     """Train until the spec's end, an early stop or an order; report everything to `recorder`.
 
-    `resume` is the checkpoint to go on from; `spent_seconds` what earlier attempts took, for
-    `max_seconds`. Raises NotExact before it begins, and LossNotFinite; the last good checkpoint
-    stays usable.
+    `resume` is the checkpoint to go on from, `earlier` where an attempt computed that left none,
+    `spent_seconds` what earlier attempts took, for `max_seconds`. Raises NotExact before it begins,
+    PrecisionNotAvailable, and LossNotFinite; the last good checkpoint stays usable.
     """
     try:
-        state = begin(trainable, spec, recorder, device=device, resume=resume)
+        state = begin(trainable, spec, recorder, device=device, resume=resume, earlier=earlier)
     except Ordered as order:  # there is nothing yet that a checkpoint would keep
         return Outcome(order.command)
     batches = trainable.train.steps_per_epoch(spec.training.batch_size)

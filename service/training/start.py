@@ -16,6 +16,7 @@ from service.domain.jobs import JobSpec
 from service.domain.ports import Recorder
 from service.training import device as devices
 from service.training.average import Average
+from service.training.precision import choose_precision
 from service.training.range_test import Picked, pick
 from service.training.state import (
     Cursor,
@@ -60,20 +61,23 @@ def begin(
     *,
     device: torch.device,
     resume: Saved | None = None,
+    earlier: Environment | None = None,
 ) -> TrainingState:
     """Make the state before the first step, or the one that a checkpoint holds, and report it.
 
-    Raises NotExact where the spec requires exactness, and Ordered where an order ended a range test.
+    `earlier` is where an attempt computed that left no checkpoint. Raises NotExact where the spec
+    requires exactness, PrecisionNotAvailable, and Ordered where an order ended a range test.
     """
-    before = None if resume is None else resume.environment()
+    before = earlier if resume is None else resume.environment()
     goes_on = resume is not None and (resume.keeps is None or "position" in resume.keeps)
     devices.make_deterministic(device)
     memory_format = devices.choose_memory_format(trainable.model, device, before=before)
-    environment = devices.environment(device, spec.training.precision, memory_format)
+    devices.place(trainable.model, device, memory_format)
+    precision = choose_precision(trainable, spec, device, before=before)
+    environment = devices.environment(device, precision, memory_format)
     differs = differences(before, environment) if before and goes_on else []
     if before is not None and differs and spec.training.exact == "required":
         raise NotExact(before, in_words(differs))
-    devices.place(trainable.model, device, memory_format)
     place_optimizer(trainable.optimizer)
     ema = spec.training.ema
     state = TrainingState(
@@ -82,6 +86,7 @@ def begin(
         schedule=trainable.schedule,
         device=device,
         environment=environment,
+        precision=precision,
         cursor=Cursor(),
         average=None if ema is None else Average(trainable.model, ema.decay),
     )
@@ -102,7 +107,7 @@ def _report(
     differs: list[Difference],
     picked: Picked | None,
 ) -> None:
-    info = devices.run_info(state.device, spec.training.precision, state.model, state.environment)
+    info = devices.run_info(state.device, state.precision, state.model, state.environment)
     lr = float(state.schedule.base_lrs[0])
     info = info.model_copy(update={"baseline": trainable.baseline, "lr": lr})
     started: dict[str, JsonValue] = {

@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from service.domain.beginnings import Part
 from service.domain.environments import Environment
+from service.domain.requests import Computed
 from service.optimizers.plateau import MEMORY, set_rates
 from service.training.average import Average
 from service.training.tensor_file import TensorFile
@@ -68,6 +69,7 @@ class TrainingState:
     schedule: LambdaLR
     device: torch.device
     environment: Environment
+    precision: Computed = "float32"
     cursor: Cursor = field(default_factory=Cursor)
     carry: Tensor | None = None
     average: Average | None = None

@@ -13,6 +13,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from service.tasks.base import Batch, Task
 from service.training.failures import LossNotFinite
+from service.training.precision import mixed
 from service.training.state import TrainingState, own
 
 
@@ -45,7 +46,10 @@ def train_step(
     weights: list[int] = []
     examples = 0
     for batch in batches:
-        loss, carry = task.loss(state.model, batch, state.carry, label_smoothing=label_smoothing)
+        with mixed(state.device, state.precision):
+            loss, carry = task.loss(
+                state.model, batch, state.carry, label_smoothing=label_smoothing
+            )
         state.carry = None if carry is None else own(carry)  # as a resume finds it
         (loss * batch.weight if accumulate else loss).backward()
         losses.append(loss.detach())

@@ -241,10 +241,12 @@ def test_a_fork_that_must_be_exact_cannot_choose_other_bits(quick: Workshop) -> 
     job = quick.a_trained_job(training={"exact": "required"})
     more = {"epochs": 3}
 
-    device = refused(quick, job, patch={"training": {**more, "device": "cuda"}})
-    fork(quick, job, training={**more, "device": "cpu"})
+    other = {"device": "cuda", "precision": "bfloat16"}
+    wrong = refused(quick, job, patch={"training": {**more, **other}})
+    fork(quick, job, training={**more, "device": "cpu", "precision": "auto"})
 
-    assert "was cpu" in device["/patch/training/device"]
+    assert "was cpu" in wrong["/patch/training/device"]
+    assert "was float32" in wrong["/patch/training/precision"]
     assert quick.train().status == "succeeded"
 
 

@@ -138,5 +138,5 @@ def test_a_machine_offers_what_its_own_runs_need() -> None:
     environment = devices.environment(CPU, "float32", torch.contiguous_format)
 
     assert set(needs(environment)) <= {*devices.machine_offers(), *offers_threads(1)}
-    other = offers(torch="1.0", cpu_capability="AVX2", devices=["cpu"])
+    other = offers(torch="1.0", cpu_capability="AVX2", devices=["cpu"], bfloat16=True)
     assert not set(needs(environment)) <= {*other, *offers_threads(8)}

@@ -5,7 +5,7 @@ import torch
 
 from service.store import metrics
 from service.store.errors import DatasetNotFound, NothingToServe, StorageFull
-from service.training.failures import DeviceNotAvailable
+from service.training.failures import DeviceNotAvailable, PrecisionNotAvailable
 from service.worker.failures import job_error
 from service.worker.forkserver import exit_in_words
 from tests.worker.yard import Yard
@@ -15,6 +15,7 @@ from tests.worker.yard import Yard
     ("error", "code"),
     [
         (DeviceNotAvailable("cuda"), "device_not_available"),
+        (PrecisionNotAvailable("bfloat16", "cuda"), "precision_not_available"),
         (DatasetNotFound("kitchen", []), "dataset_not_found"),
         (NothingToServe("job_1"), "no_checkpoint"),
         (MemoryError(), "out_of_memory"),

@@ -12,7 +12,7 @@ from service.catalogue import Trainable
 from service.datasets import registry
 from service.domain.environments import needs, offers_threads
 from service.domain.evaluations import Evaluation
-from service.domain.jobs import JobStatus
+from service.domain.jobs import JobStatus, RunInfo
 from service.domain.ports import Command
 from service.store import checkpoints as checkpoint_store
 from service.store import claims as claim_store
@@ -52,7 +52,8 @@ def run(attempt: Run) -> None:
         _give_back(attempt, order)
         return
     with attempt.database.begin() as session:
-        spent_seconds = held_job(session, claim.lease).trained_seconds
+        job = held_job(session, claim.lease)
+        spent_seconds, run_before = job.trained_seconds, job.run
     # Initial weights are a function of the seed alone: LAPACK's bits depend on the threads.
     torch.set_num_threads(1)
     trainable = attempt.catalogue.build(spec, registry.load(facts, source))
@@ -60,7 +61,8 @@ def run(attempt: Run) -> None:
         attempt.database, claim, attempt.command, trained_seconds=spent_seconds
     )
     resume = _resume(attempt, trainable, source, recorder)
-    before = None if resume is None else resume.environment()
+    earlier = None if run_before is None else RunInfo.model_validate(run_before).environment
+    before = earlier if resume is None else resume.environment()
     threads = devices.choose_threads(trainable.model, attempt.threads, before=before)
     torch.set_num_threads(threads)
     try:
@@ -70,6 +72,7 @@ def run(attempt: Run) -> None:
             recorder,
             device=devices.choose_device(spec.training.device, before=before),
             resume=resume,
+            earlier=earlier,
             spent_seconds=spent_seconds,
         )
     except NotExact as reason:

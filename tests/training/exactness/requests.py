@@ -32,6 +32,7 @@ CHOSEN: Mapping[str, list[JsonValue]] = {
     "max_seconds": [None, 3600.0],
     "max_vocabulary": [50_000, 6],
     "patience": [1, 2],  # of a plateau: with three epochs a longer one says nothing
+    "precision": ["float32", "bfloat16"],  # auto may choose otherwise the next time
     "seed": [0, SEED_MAX],
     # Dropout may leave out all of a narrow vector, and norms of zeros grow gradients to infinity.
     "width": [16, 32],
