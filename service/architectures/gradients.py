@@ -12,7 +12,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-_TINY = 1e-6
+_TINY = 1e-5**0.5
+"""Shorter vectors are not normalised but multiplied by 1 / _TINY: as LayerNorm's 1e-5 does, it keeps
+gradients finite where dropout leaves nothing of a vector, norm after norm."""
 
 
 class _RmsNorm(torch.autograd.Function):
@@ -28,6 +30,7 @@ class _RmsNorm(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         normalised, scale = ctx.saved_tensors
         along = (gradient * normalised).mean(dim=-1, keepdim=True)
+        along.masked_fill_(scale > 0.999999 / _TINY, 0)  # there scale is no function of the values
         return torch.addcmul(gradient, normalised, along, value=-1).mul_(scale)
 
 

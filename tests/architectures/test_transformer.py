@@ -113,8 +113,22 @@ def test_rotary_products_depend_on_the_distance_alone() -> None:
 
 @pytest.mark.parametrize("function", [rms_norm, squared_relu])
 def test_gradients_written_out_are_those_of_finite_differences(function: Any) -> None:
-    values = torch.randn(3, 4).double().requires_grad_()
-    assert torch.autograd.gradcheck(function, (values,))
+    values = torch.randn(3, 4).double()
+    values[1] *= 1e-4  # too short for a norm
+    assert torch.autograd.gradcheck(function, (values.requires_grad_(),))
+
+
+def test_a_deep_stack_of_norms_keeps_the_gradient_of_nothing_finite() -> None:
+    """Dropout may leave out all of a narrow vector, in a deep network at every norm."""
+    values = torch.zeros(2, 4, requires_grad=True)
+
+    x = values
+    for _ in range(12):
+        x = rms_norm(x) * 0.02
+    x.sum().backward()
+
+    assert values.grad is not None
+    assert values.grad.norm() < 1e12
 
 
 def test_the_functions_written_out_are_those_of_torch() -> None:
