@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 _TINY = 1e-5**0.5
-"""Shorter vectors are not normalised but multiplied by 1 / _TINY: as LayerNorm's 1e-5 does, it keeps
-gradients finite where dropout leaves nothing of a vector, norm after norm."""
+"""Shorter vectors are not normalised but multiplied by 1 / _TINY: as LayerNorm's 1e-5 does, that
+keeps gradients finite where dropout leaves nothing of a vector, norm after norm."""
 
 
 class _RmsNorm(torch.autograd.Function):
