@@ -27,6 +27,8 @@ from service.domain.requests import Sizes
 from service.domain.shapes import ImageShape
 
 Pool = Literal["max", "average", "none"]
+Padding = Literal["same", "none"]
+_STEM_KERNEL = 3
 
 
 class CnnBlock(Incoming):
@@ -34,7 +36,7 @@ class CnnBlock(Incoming):
 
     channels: int = Field(ge=1, le=4096, description="Feature maps of each convolution.")
     convolutions: int = Field(default=2, ge=1, le=16, description="Convolutions in the block.")
-    kernel_size: int = Field(default=3, ge=1, le=31, description="Pixels; the image is padded.")
+    kernel_size: int = Field(default=3, ge=1, le=31, description="Pixels.")
     pool: Pool = Field(default="max", description="How 2 × 2 pixels become one; none: not at all.")
 
 
@@ -66,6 +68,11 @@ class CnnConfig(ArchitectureConfig, frozen=True):
         "2016): pooled as the block pools, and projected by a convolution of 1 × 1 where the "
         "channels change. Deep networks learn then.",
     )
+    padding: Annotated[Padding, LATER] = Field(
+        default="same",
+        description="same: zeros around the image keep its size; none: each convolution with a "
+        "kernel of k pixels takes k - 1 away from height and width (LeCun et al. 1998).",
+    )
     initialization: Annotated[Initialization, LATER] = Field(
         default="default", description=ABOUT_INITIALIZATION
     )
@@ -77,7 +84,7 @@ class Cnn(nn.Module):
     def __init__(self, config: CnnConfig, shape: ImageShape) -> None:
         super().__init__()
         self.stem = _convolution(
-            config, shape.channels, config.stem_channels, kernel_size=3, pool="none"
+            config, shape.channels, config.stem_channels, kernel_size=_STEM_KERNEL, pool="none"
         )
         self.blocks = nn.ModuleList()
         channels = config.stem_channels
@@ -137,24 +144,43 @@ class ResidualBlock(nn.Module):
 
 
 def build(config: CnnConfig, shape: ImageShape) -> Cnn:
-    """Build the network. Raises Invalid where a pool would shrink the image to nothing."""
+    """Build the network. Raises Invalid where an image would shrink to nothing."""
     _check_size(config, shape)
     return Cnn(config, shape)
 
 
 def _check_size(config: CnnConfig, shape: ImageShape) -> tuple[int, int]:
-    height, width = shape.height, shape.width
+    """Return the size of the last feature maps. Raises Invalid where there is nothing left."""
+    if config.residual and config.padding == "none":
+        detail = "adds what came in to what comes out, and without padding that is smaller"
+        raise invalid_field("/architecture/residual", f"{detail}: set padding to same")
+    size = _convolved(config, shape, (shape.height, shape.width), _STEM_KERNEL, "/padding")
     for index, block in enumerate(config.blocks):
-        if block.pool == "none":
-            continue
-        if min(height, width) < 2:
-            raise invalid_field(
-                f"/architecture/blocks/{index}/pool",
-                f"shrinks an image of {height} × {width} pixels to nothing; "
-                f"the images have {shape.height} × {shape.width}: use fewer pools, or none here",
-            )
-        height, width = height // 2, width // 2
-    return height, width
+        at = f"/blocks/{index}"
+        for number in range(block.convolutions):
+            size = _convolved(config, shape, size, block.kernel_size, f"{at}/kernel_size")
+            if number == 0 and block.pool != "none":
+                size = _left(shape, size, (size[0] // 2, size[1] // 2), f"{at}/pool")
+    return size
+
+
+def _convolved(
+    config: CnnConfig, shape: ImageShape, size: tuple[int, int], kernel_size: int, at: str
+) -> tuple[int, int]:
+    taken = kernel_size - 1 if config.padding == "none" else 0
+    return _left(shape, size, (size[0] - taken, size[1] - taken), at)
+
+
+def _left(
+    shape: ImageShape, before: tuple[int, int], after: tuple[int, int], at: str
+) -> tuple[int, int]:
+    if min(after) >= 1:
+        return after
+    raise invalid_field(
+        f"/architecture{at}",
+        f"shrinks an image of {before[0]} × {before[1]} pixels to nothing; the images have "
+        f"{shape.height} × {shape.width}: use fewer pools, smaller kernels, or padding same",
+    )
 
 
 def _block(
@@ -184,7 +210,13 @@ def _convolution(
 ) -> nn.Sequential:
     """Make convolution, pooling, batch norm (which replaces the bias) and activation."""
     layers: list[nn.Module] = [
-        nn.Conv2d(inputs, outputs, kernel_size, padding="same", bias=not config.batch_norm)
+        nn.Conv2d(
+            inputs,
+            outputs,
+            kernel_size,
+            padding="same" if config.padding == "same" else "valid",
+            bias=not config.batch_norm,
+        )
     ]
     layers += _pooling(pool)
     if config.batch_norm:

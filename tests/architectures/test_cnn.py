@@ -3,6 +3,8 @@
 # torch leaves parts of these methods untyped.
 # pyright: reportUnknownMemberType=false
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -61,6 +63,46 @@ def test_a_pool_that_leaves_nothing_is_named() -> None:
 
     assert [error.pointer for error in caught.value.errors] == ["/architecture/blocks/3/pool"]
     assert "1 × 3" in caught.value.detail
+
+
+def test_without_padding_each_convolution_takes_its_kernel_but_one_pixel() -> None:
+    config = CnnConfig.model_validate(
+        {
+            "blocks": [
+                {"channels": 4, "kernel_size": 4, "convolutions": 2},
+                {"channels": 4, "convolutions": 1, "pool": "none"},
+            ],
+            "padding": "none",
+            "global_pool": "none",
+        }
+    )
+
+    model = build(config, a_shape(20, 23))
+
+    # 20 × 23, the stem 18 × 21, then 15 × 18, pooled 7 × 9, 4 × 6, and 2 × 4.
+    assert model.get_parameter("head.2.weight").shape == (10, 4 * 2 * 4)
+    assert model(torch.randn(2, 1, 20, 23)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("options", "side", "pointer"),
+    [
+        ({"blocks": []}, 2, "/architecture/padding"),
+        ({"blocks": [{"channels": 4, "kernel_size": 5}]}, 6, "/architecture/blocks/0/kernel_size"),
+        ({"blocks": [{"channels": 4}] * 2}, 6, "/architecture/blocks/0/kernel_size"),
+        ({"blocks": [{"channels": 4}], "residual": True}, 28, "/architecture/residual"),
+    ],
+)
+def test_an_image_that_is_too_small_without_padding_is_refused(
+    options: dict[str, Any], side: int, pointer: str
+) -> None:
+    config = CnnConfig.model_validate({**options, "padding": "none"})
+
+    with pytest.raises(Invalid) as caught:
+        build(config, a_shape(side, side))
+
+    assert [error.pointer for error in caught.value.errors] == [pointer]
+    assert "padding" in caught.value.detail
 
 
 def test_the_weights_stay_in_the_order_of_a_safetensors_file() -> None:

@@ -126,6 +126,8 @@ JOBS = [
     Case("an unknown dataset option", **job("/dataset/min_cuont", dataset={"name": "eating", "min_cuont": 1})),
     Case("an unknown task", **job("/dataset/task", dataset={"name": "eating", "task": "singing"})),
     Case("a pool that shrinks the image to nothing", **job("/architecture/blocks/3/pool", dataset="digits", architecture={"type": "cnn", "blocks": [{"channels": 4}] * 5})),
+    Case("a kernel larger than what is left of the image", **job("/architecture/blocks/0/kernel_size", dataset="digits", architecture={"type": "cnn", "blocks": [{"channels": 4, "kernel_size": 7}], "padding": "none"})),
+    Case("shortcuts around what shrinks", **job("/architecture/residual", dataset="digits", architecture={"type": "cnn", "residual": True, "padding": "none"})),
     Case("a type that is a number", **job("/architecture/type", architecture={"type": 3})),
     Case("a type that is null", **job("/optimizer/type", optimizer={"type": None})),
     Case("a dataset with a path for a name", **job("/dataset/name", dataset={"name": "../../etc/passwd"})),
