@@ -19,7 +19,6 @@ from service.domain.merging import merge_patch
 from service.domain.problems import invalid_field
 from service.domain.requests import JobRequest, TrainingOptions
 from service.domain.validation import invalid_fields, to_invalid
-from service.optimizers.options import AUTO
 
 _COMPONENTS = ("architecture", "optimizer", "schedule")
 _NAMED = 20
@@ -46,9 +45,9 @@ def request_form(job: Job) -> dict[str, JsonValue]:
 def optimizer_used(job: Job) -> Component:
     """Return the job's optimizer; where a range test has picked its lr, with that."""
     optimizer = job.spec.optimizer
-    if job.run is None or job.run.lr is None or optimizer.options().get("lr") != AUTO:
+    if job.picked_lr is None:
         return optimizer
-    return Component.model_validate({**optimizer.options(), "lr": job.run.lr})
+    return Component.model_validate({**optimizer.options(), "lr": job.picked_lr})
 
 
 def patched_request(

@@ -189,6 +189,8 @@ def _print_job(job: Job, *, json: bool) -> None:
         run = job.run
         fields.append(("run", f"{run.device}, {run.threads} threads, torch {run.torch}"))
         fields.append(("parameters", f"{run.parameters:,}"))
+    if job.picked_lr is not None:
+        fields.append(("learning rate", f"{job.picked_lr:g}, picked by a range test"))
     output.print_fields(fields)
     if job.status in ENDED:
         print_end(job)

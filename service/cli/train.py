@@ -24,6 +24,9 @@ ClientId = Annotated[
 RecipeName = Annotated[
     str | None, typer.Option(help="A worked example, see `trainyard recipes`; options win.")
 ]
+LearningRate = Annotated[
+    str | None, typer.Option(help="A number, or auto: a range test picks it. Default: what suits.")
+]
 Metadata = Annotated[
     list[str] | None, typer.Option(metavar="KEY=VALUE", help="A label; can be repeated.")
 ]
@@ -36,6 +39,7 @@ def train(
     model: Annotated[str | None, typer.Option(help="Name under which it is served.")] = None,
     initialize_from: InitializeFrom = None,
     optimizer: Annotated[str | None, typer.Option(help="Default: what suits.")] = None,
+    lr: LearningRate = None,
     schedule: Annotated[str | None, typer.Option(help="Default: what suits.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Steps, instead of epochs.")] = None,
@@ -70,8 +74,9 @@ def train(
             },
             training=length | {"batch_size": batch_size, "seed": seed},
             metadata=metadata or [],
-            settings=settings or [],
+            settings=[*([] if lr is None else [f"optimizer.lr={lr}"]), *(settings or [])],
         )
+        body = _with_optimizer(client, body)
         if plan:
             _print_plan(client.plan_job(body), json=json)
         else:
@@ -85,6 +90,15 @@ def _recipe(client: Client, name: str | None, file: Path | None) -> Mapping[str,
         message = "say either a recipe or a file"
         raise typer.BadParameter(message, param_hint="--recipe")
     return client.get_recipe(name).request
+
+
+def _with_optimizer(client: Client, body: dict[str, Any]) -> dict[str, Any]:
+    """Let options that are given for no optimizer be for the one that suits the architecture."""
+    given: Any = body.get("optimizer")
+    if not isinstance(given, dict) or "type" in given:
+        return body
+    suiting = client.plan_job({**body, "optimizer": None}).spec.optimizer.options()
+    return {**body, "optimizer": {**suiting, **given}}
 
 
 def _start(client: Client, body: Mapping[str, Any], *, watch: bool, json: bool) -> int:

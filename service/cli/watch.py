@@ -29,6 +29,7 @@ class Bar:
         self._client = client
         self._console = console
         self._tenth = -1
+        self._told_lr = False
         self._bar: TaskID | None = None
         self._progress = Progress(
             SpinnerColumn(),
@@ -49,6 +50,10 @@ class Bar:
 
     def show(self, job: Job) -> None:
         """Show how far the job is."""
+        if job.picked_lr is not None and not self._told_lr:
+            self._told_lr = True
+            line = f"  {_title(job)} learning rate {job.picked_lr:g}, picked by a range test"
+            self._console.print(line, markup=False, soft_wrap=True)
         numbers = self._numbers(job)
         percent = 100.0 if job.status == "succeeded" else job.progress.percent
         title = f"{escape(_title(job))} [{output.STATUS_STYLES[job.status]}]{job.status}[/]"

@@ -217,6 +217,13 @@ class Job(Outgoing):
     spec: JobSpec
     metadata: dict[str, str]
 
+    @property
+    def picked_lr(self) -> float | None:
+        """The learning rate that a range test picked; None where there was none, or not yet."""
+        if self.run is None or self.spec.optimizer.options().get("lr") != "auto":
+            return None
+        return self.run.lr
+
 
 class JobList(Outgoing):
     """A page of jobs, newest first."""

@@ -79,6 +79,22 @@ def test_a_plan_stores_nothing(trainyard: Trainyard, client: Client) -> None:
     assert client.list_jobs(limit=1).first_id == before
 
 
+def test_an_lr_is_for_the_optimizer_that_suits_and_its_test_is_told(
+    trainyard: Trainyard, client: Client
+) -> None:
+    ended = trainyard(
+        *["train", "--dataset", "eating", "--architecture", "rnn", "--lr", "auto"],
+        *["--set", "architecture.hidden_size=4", "--max-steps", "30", "--batch-size", "8"],
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    job = client.get_job(ended.stdout.splitlines()[0])
+    optimizer = job.spec.optimizer.options()
+    assert (optimizer["type"], optimizer["lr"]) == ("adamw", "auto")
+    assert f"learning rate {job.picked_lr:g}, picked by a range test" in ended.stdout
+    assert f"{job.picked_lr:g}, picked by a range test" in trainyard("jobs", "show", job.id).stdout
+
+
 def test_a_recipe_is_shown_and_trained_with_a_knob_turned(
     trainyard: Trainyard, client: Client
 ) -> None:
