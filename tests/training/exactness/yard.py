@@ -44,6 +44,7 @@ class End(NamedTuple):
     checkpoints: list[tuple[str, int, int, str, str]]  # kind, step, epoch, weights, state
     metrics: dict[str, Series]
     epochs: list[Any]
+    findings: list[Any]
     certificate: tuple[str | None, bool | None, int]
     result: Any
 
@@ -133,6 +134,8 @@ def end_of(database: Database, job_id: str) -> End:
         metrics={name: each for name, each in series.items() if not name.startswith("time/")},
         certificate=(certificate.sha256, certificate.exact, certificate.links),
         epochs=[each.data for each in happened if each.type == "epoch"],
+        range_tests=[each.data for each in happened if each.type == "range_test"],
+        findings=[each.data for each in happened if each.type == "finding"],
         result=None if result is None else (result.metrics, result.baseline, result.evaluation),
     )
 
