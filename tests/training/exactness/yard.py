@@ -44,6 +44,7 @@ class End(NamedTuple):
     checkpoints: list[tuple[str, int, int, str, str]]  # kind, step, epoch, weights, state
     metrics: dict[str, Series]
     epochs: list[Any]
+    range_tests: list[Any]
     findings: list[Any]
     certificate: tuple[str | None, bool | None, int]
     result: Any
