@@ -164,6 +164,10 @@ def _wrong_events(events: Sequence[Mapping[str, Any]], job: Mapping[str, Any]) -
     epochs = [each["data"]["epoch"] for each in events if each["type"] == "epoch"]
     if epochs != list(range(1, len(epochs) + 1)):
         yield f"epochs {epochs}"
+    found = [each["data"] for each in events if each["type"] == "finding"]
+    said = [(each["code"], each.get("layer")) for each in found]
+    if len(said) != len(set(said)):
+        yield f"findings {said}"
 
 
 def look_at_blobs(database: Database, findings: Findings) -> None:

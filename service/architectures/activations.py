@@ -6,6 +6,8 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from service.architectures.gradients import squared_relu
+
 Activation = Literal["step", "sigmoid", "tanh", "relu", "gelu"]
 
 
@@ -35,6 +37,14 @@ class Step(nn.Module):
         return cast("Tensor", _StraightThroughStep.apply(value))  # pyright: ignore[reportUnknownMemberType]
 
 
+class SquaredRelu(nn.Module):
+    """ReLU² (So et al. 2021), between the two matrices of a Transformer's perceptron."""
+
+    def forward(self, value: Tensor) -> Tensor:
+        """Return max(0, x)², element by element."""
+        return squared_relu(value)
+
+
 ACTIVATIONS: Mapping[Activation, type[nn.Module]] = {
     "step": Step,
     "sigmoid": nn.Sigmoid,
@@ -51,3 +61,17 @@ GAINS: Mapping[Activation, float] = {
     "gelu": 2**0.5,
 }
 """By how much weights are scaled at the beginning, so that signals keep their size with depth."""
+
+
+def activation_of(module: nn.Module) -> str | None:
+    """Name the activation that a module's output has gone through last; None if it is no layer's.
+
+    A layer that applies its activation by itself, as those in time do, names it in `activation`.
+    """
+    if isinstance(module, SquaredRelu):
+        return "relu"  # 0 where a ReLU is
+    for name, kind in ACTIVATIONS.items():
+        if type(module) is kind:
+            return name
+    own: object = getattr(module, "activation", None)
+    return own if isinstance(own, str) else None

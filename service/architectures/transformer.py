@@ -17,9 +17,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from service.architectures.activations import SquaredRelu
 from service.architectures.attention import Attention, Rotary
 from service.architectures.base import Architecture, ArchitectureConfig, Output, Recipe
-from service.architectures.gradients import rms_norm, squared_relu
+from service.architectures.gradients import rms_norm
 from service.domain.components import Component
 from service.domain.shapes import END_OF_TEXT, TextClassShape, TextShape
 from service.domain.validation import invalid_fields
@@ -28,6 +29,11 @@ _EMBEDDING_STD = 0.02
 
 Norm = Literal["rms", "layer"]
 Perceptron = Literal["relu2", "gelu", "swiglu"]
+_PERCEPTRONS: dict[Perceptron, type[nn.Module]] = {
+    "relu2": SquaredRelu,
+    "gelu": nn.GELU,
+    "swiglu": nn.SiLU,
+}
 
 
 class TransformerConfig(ArchitectureConfig, frozen=True):
@@ -93,7 +99,7 @@ class Mlp(nn.Module):
 
     def __init__(self, kind: Perceptron, width: int) -> None:
         super().__init__()
-        self.kind = kind
+        self.activation = _PERCEPTRONS[kind]()
         # With its gate SwiGLU has three matrices; two thirds of the hidden units make them equal.
         self.hidden = 4 * width if kind != "swiglu" else (8 * width + 2) // 3
         self.into = nn.Linear(width, self.hidden, bias=False)
@@ -108,12 +114,8 @@ class Mlp(nn.Module):
         """Return (…, W)."""
         hidden = self.into(tokens)
         if self.gate is not None:
-            hidden = functional.silu(self.gate(tokens)) * hidden
-        elif self.kind == "gelu":
-            hidden = functional.gelu(hidden)
-        else:
-            hidden = squared_relu(hidden)
-        return self.out(hidden)
+            return self.out(self.activation(self.gate(tokens)) * hidden)
+        return self.out(self.activation(hidden))
 
 
 class Branch(nn.Module):

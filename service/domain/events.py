@@ -7,6 +7,7 @@
 | `started` | training begins or goes on | `run`, `checkpoint`, `step`, `exact`, `differs` |
 | `range_test` | lr was picked, just before | `lr`, `reason`, `curve`: lists `lr` and `loss` |
 | `progress` | at most once a second, at whole percents | as in the job, and `train_loss` |
+| `finding` | training shows an illness | `code`, `message`, `evidence`, `patch`, `layer` |
 | `epoch` | an epoch has ended and was validated | `epoch`, `step`, `metrics` |
 | `checkpoint` | a checkpoint is stored | `checkpoint`, `kind`, `step`, `epoch`, hashes |
 | `warning` | something a reader should know | `code`, `message`, more by code |
@@ -31,6 +32,7 @@ EventType = Literal[
     "started",
     "range_test",
     "progress",
+    "finding",
     "epoch",
     "checkpoint",
     "warning",

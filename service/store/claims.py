@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
+from service.domain.findings import TrainingFinding
 from service.domain.jobs import Claim, JobError, JobSpec, JobStatus
 from service.domain.requests import JobKind
 from service.domain.transitions import Order
@@ -152,11 +153,20 @@ def record_death(
     return _give_back(session, lease, "failed", reason=None, error=error, now=now)
 
 
-def fail(session: Session, lease: str, error: JobError, *, now: datetime) -> None:
-    """End the job as failed. Raises LeaseLost."""
+def fail(
+    session: Session,
+    lease: str,
+    error: JobError,
+    *,
+    findings: Sequence[TrainingFinding] = (),
+    now: datetime,
+) -> None:
+    """End the job as failed, of what the findings say. Raises LeaseLost."""
     values = leaving_running("failed", now, reason=None)
     values |= {JobRow.error: error.model_dump(mode="json"), JobRow.ended_at: now}
     row = change_held(session, lease, values)
+    for finding in findings:
+        events.append(session, row.id, "finding", data=finding.event_data(), now=now)
     events.append(session, row.id, "failed", data=error.model_dump(mode="json"), now=now)
 
 

@@ -5,16 +5,19 @@ These are no problems of a request (the job was accepted) and no bugs: the runne
 """
 
 import math
+from collections.abc import Sequence
 
+from service.domain.findings import TrainingFinding
 from service.domain.jobs import JobError
 
 
 class TrainingFailed(Exception):  # noqa: N818  a failure of the job, not an error of the program
-    """The root of all failures of a run; `error` is what the job keeps."""
+    """The root of all failures of a run; `error` is what the job keeps, `findings` its causes."""
 
     def __init__(self, error: JobError) -> None:
         super().__init__(error.message)
         self.error = error
+        self.findings: Sequence[TrainingFinding] = ()
 
 
 class LossNotFinite(TrainingFailed):

@@ -9,7 +9,7 @@ Killed anywhere and resumed from its newest checkpoint, it ends with the same bi
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -17,10 +17,12 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from service.catalogue import Trainable
 from service.domain.environments import Environment
+from service.domain.findings import Found, TrainingFinding
 from service.domain.jobs import CheckpointKind, JobSpec
 from service.domain.ports import CheckpointDraft, Recorder
 from service.optimizers.plateau import PlateauLR
 from service.tasks.base import Batch
+from service.training.diagnosis import Doctor
 from service.training.failures import LossNotFinite
 from service.training.range_test import Ordered
 from service.training.reports import Length, Reports
@@ -54,6 +56,7 @@ class _Run(NamedTuple):
     recorder: Recorder
     state: TrainingState
     reports: Reports
+    doctor: Doctor
     batches_per_epoch: int
 
 
@@ -65,14 +68,16 @@ def train(
     device: torch.device,
     resume: Saved | None = None,
     earlier: Environment | None = None,
+    found: Iterable[Found] = (),
     clock: Callable[[], float] = time.monotonic,
     spent_seconds: float = 0.0,
 ) -> Outcome:
     """Train until the spec's end, an early stop or an order; report everything to `recorder`.
 
     `resume` is the checkpoint to go on from, `earlier` where an attempt computed that left none,
-    `spent_seconds` what earlier attempts took, for `max_seconds`. Raises NotExact before it begins,
-    PrecisionNotAvailable, and LossNotFinite; the last good checkpoint stays usable.
+    `found` what the doctor said in earlier ones, `spent_seconds` what they took, for `max_seconds`.
+    Raises NotExact before it begins, PrecisionNotAvailable, and LossNotFinite; the last good
+    checkpoint stays usable.
     """
     try:
         state = begin(trainable, spec, recorder, device=device, resume=resume, earlier=earlier)
@@ -81,7 +86,7 @@ def train(
     batches = trainable.train.steps_per_epoch(spec.training.batch_size)
     length = Length(batches, trainable.steps, spec.training.epochs)
     reports = Reports(recorder, state.cursor, length, clock=clock)
-    run = _Run(trainable, spec, recorder, state, reports, batches)
+    run = _Run(trainable, spec, recorder, state, reports, Doctor(trainable, spec, found), batches)
     time_left = math.inf if spec.training.max_seconds is None else spec.training.max_seconds
     time_left -= spent_seconds
 
@@ -119,9 +124,11 @@ def _step(run: _Run) -> StepResult:
             accumulate=run.trainable.full_batch,
         )
     except LossNotFinite as failure:
+        failure.findings = run.doctor.diverged(run.state, failure)
         run.reports.failed(failure)
         raise
     run.state.cursor.advance(result.batches, run.batches_per_epoch)
+    run.state.chart.note_step(result.loss, result.weight, result.lr)
     if run.state.cursor.position == 0:
         run.state.carry = None
     return result
@@ -152,23 +159,27 @@ def _look_and_keep(run: _Run, *, ends: bool) -> None:
     cursor, options = run.state.cursor, run.spec.training
     every = options.checkpoint.every_steps
     kinds: set[CheckpointKind] = set()
+    findings: list[TrainingFinding] = []
     metrics = run.reports.mean_loss()
     if every is not None and cursor.step % every == 0:
         kinds |= {"latest", "periodic"}
     if cursor.position == 0 or ends:
-        metrics = evaluate(
-            run.state.served,
-            run.trainable.task,
-            run.trainable.validation,
-            batch_size=options.batch_size,
-            seed=options.seed,
-        )
+        with run.doctor.watching(run.state, ends=ends):
+            metrics = evaluate(
+                run.state.served,
+                run.trainable.task,
+                run.trainable.validation,
+                batch_size=options.batch_size,
+                seed=options.seed,
+            )
         run.reports.values(metrics)
         if cursor.position == 0:
             _tell_schedule(run.state.schedule, metrics)
         kinds |= {"latest", "best"} if _improves(cursor, run.spec, metrics) else {"latest"}
+        last = ends or _out_of_patience(cursor, run.spec)
+        findings = run.doctor.examine(run.state, metrics, last=last)
     if kinds:
-        _checkpoint(run, sorted(kinds), metrics)
+        _checkpoint(run, sorted(kinds), metrics, findings)
 
 
 def _improves(cursor: Cursor, spec: JobSpec, metrics: dict[str, float]) -> bool:
@@ -204,12 +215,18 @@ def _out_of_patience(cursor: Cursor, spec: JobSpec) -> bool:
 
 
 def _checkpoint(
-    run: _Run, kinds: Sequence[CheckpointKind], metrics: dict[str, float], *, scheduled: bool = True
+    run: _Run,
+    kinds: Sequence[CheckpointKind],
+    metrics: dict[str, float],
+    findings: Sequence[TrainingFinding] = (),
+    *,
+    scheduled: bool = True,
 ) -> None:
     """Write a checkpoint; one that is not `scheduled` comes of an order, anywhere in an epoch."""
     weights, content = capture(run.state)
     run.reports.progress()
     cursor = run.state.cursor
+    run.reports.findings(findings)  # what was found is in the checkpoint, and told with it
     if scheduled and cursor.position == 0:
         run.reports.epoch(metrics)  # nothing lies between it and its checkpoint
     run.recorder.checkpoint(

@@ -4,11 +4,12 @@ Train loss, lr and gradient norm come every `max(10, 1 % of the epoch)` batches,
 beginning of the epoch, and at its end. Only progress and `time/…` follow the clock.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from service.domain.findings import TrainingFinding
 from service.domain.jobs import Progress
 from service.domain.ports import MetricPoint, Recorder
 from service.training.failures import LossNotFinite
@@ -82,6 +83,11 @@ class Reports:
         epoch = self._cursor.whole_epochs + 1
         self._recorder.metrics([MetricPoint("train_loss", failure.step, epoch, failure.loss)])
         self.progress()
+
+    def findings(self, findings: Sequence[TrainingFinding]) -> None:
+        """Report what the doctor found."""
+        for finding in findings:
+            self._recorder.event("finding", finding.event_data())
 
     def epoch(self, metrics: Mapping[str, float]) -> None:
         """Report the end of an epoch."""

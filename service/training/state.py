@@ -2,10 +2,10 @@
 
 Two safetensors files. The weights are the state dict of the model that is served, buffers too, and
 nothing else. The state is everything besides: optimizer, schedule, random generators, place in the
-data, carried hidden state, memory of the best; and the weights that are trained, where an average
-of them is served. The same run at the same step gives the same bytes: no clock is in
-them, keys are sorted, and all JSON lies under one metadata key (safetensors writes several in the
-order of a hash map). Never pickle.
+data, carried hidden state, memory of the best, the doctor's chart; and the weights that are
+trained, where an average of them is served. The same run at the same step gives the same bytes: no
+clock is in them, keys are sorted, and all JSON lies under one metadata key (safetensors writes
+several in the order of a hash map). Never pickle.
 """
 
 import json
@@ -24,6 +24,7 @@ from service.domain.environments import Environment
 from service.domain.requests import Computed
 from service.optimizers.plateau import MEMORY, set_rates
 from service.training.average import Average
+from service.training.chart import Chart
 from service.training.tensor_file import TensorFile
 
 _FORMAT = 1
@@ -71,6 +72,7 @@ class TrainingState:
     environment: Environment
     precision: Computed = "float32"
     cursor: Cursor = field(default_factory=Cursor)
+    chart: Chart = field(default_factory=Chart)
     carry: Tensor | None = None
     average: Average | None = None
 
@@ -107,6 +109,7 @@ def capture(state: TrainingState) -> tuple[TensorFile, TensorFile]:
     header = {
         "format": _FORMAT,
         "cursor": asdict(state.cursor),
+        "chart": asdict(state.chart),
         "optimizer": optimizer_json,
         "schedule": schedule,
         "environment": state.environment,
@@ -127,6 +130,7 @@ def restore(state: TrainingState, weights: bytes, content: bytes) -> Environment
     unchanged: list[None] = [None] * len(state.schedule.base_lrs)
     state.schedule.load_state_dict({**header["schedule"], "lr_lambdas": unchanged})
     state.cursor = Cursor(**header["cursor"])
+    state.chart = Chart(**header.get("chart", {}))  # earlier checkpoints have none
     carry = tensors.get("carry")
     state.carry = None if carry is None else own(carry.to(state.device))
     _restore_random_states(tensors, state.device)
@@ -155,6 +159,7 @@ def restore_kept(state: TrainingState, content: bytes, keeps: Collection[Part]) 
     state.cursor = cursor
     if "weights" in keeps:
         _restore_trained(state, tensors)
+        state.chart = Chart(**header.get("chart", {}))
     carry = tensors.get("carry") if "weights" in keeps else None
     state.carry = None if carry is None else own(carry.to(state.device))
     _move_schedule(state.schedule, header["schedule"], remembers="schedule" in keeps)

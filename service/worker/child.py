@@ -22,6 +22,7 @@ from service.store.engine import Database, database_now
 from service.store.errors import DATABASE_TROUBLE, LeaseLost, StorageFull
 from service.store.patience import in_words, patiently
 from service.training.device import available_devices, machine_offers
+from service.training.failures import TrainingFailed
 from service.worker import memory
 from service.worker.abilities import DATABASE_AWAY, Abilities, Work
 from service.worker.failures import job_error
@@ -108,11 +109,13 @@ def _look_at(database: Database) -> None:
 
 def _fail(database: Database, claim: Claim, error: Exception) -> None:
     failure = job_error(error)
+    findings = error.findings if isinstance(error, TrainingFailed) else ()
     memory.lift()
 
     def note() -> None:
         with database.begin() as session:
-            claim_store.fail(session, claim.lease, failure, now=database_now(session))
+            now = database_now(session)
+            claim_store.fail(session, claim.lease, failure, findings=findings, now=now)
 
     try:
         patiently(note)

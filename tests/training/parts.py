@@ -12,6 +12,7 @@ from service.datasets.base import Data, ImageData, TextData
 from service.domain.components import Component
 from service.domain.datasets import ImageFacts, SequenceUnit, TextFacts
 from service.domain.events import EventType
+from service.domain.findings import Found
 from service.domain.jobs import (
     CheckpointKind,
     CheckpointSpec,
@@ -84,6 +85,14 @@ class MemoryRecorder:
     def series(self, name: str) -> dict[int, float]:
         """Return step → value of one series."""
         return {point.step: point.value for point in self.points if point.name == name}
+
+    def findings(self) -> list[dict[str, JsonValue]]:
+        """Return what the doctor found, in order."""
+        return [data for happened, data in self.events if happened == "finding"]
+
+    def found(self) -> list[Found]:
+        """Name what the doctor found."""
+        return [Found.of(data) for data in self.findings()]
 
     def exact_points(self, *, until: int | None = None) -> list[MetricPoint]:
         """Return the points that a resume must repeat, to a step."""

@@ -103,9 +103,10 @@ def test_a_run_stopped_at_any_step_ends_with_the_same_bits(
     # A full batch is no place to stop: an order during the last one comes too late.
     assert outcome.how == order or spec.optimizer.type == "gd"
     assert draft.step < stop
-    _, second, _ = run(spec, data, resume=draft)
+    _, second, _ = run(spec, data, resume=draft, found=first.found())
 
     assert first.exact_points() + second.exact_points() == whole.exact_points()
+    assert first.findings() + second.findings() == whole.findings()
     last, expected = [*first.drafts, *second.drafts][-1], whole.drafts[-1]
     assert (last.step, last.kinds) == (expected.step, expected.kinds)
     assert last.weights == expected.weights

@@ -12,11 +12,13 @@ from service.catalogue import Trainable
 from service.datasets import registry
 from service.domain.environments import needs, offers_threads
 from service.domain.evaluations import Evaluation
+from service.domain.findings import Found
 from service.domain.jobs import JobStatus, RunInfo
 from service.domain.ports import Command
 from service.store import checkpoints as checkpoint_store
 from service.store import claims as claim_store
 from service.store import datasets as dataset_store
+from service.store import events as event_store
 from service.store import metrics as metric_store
 from service.store import results as result_store
 from service.store.blobs import DatabaseBlobs
@@ -73,6 +75,7 @@ def run(attempt: Run) -> None:
             device=devices.choose_device(spec.training.device, before=before),
             resume=resume,
             earlier=earlier,
+            found=_found(attempt),
             spent_seconds=spent_seconds,
         )
     except NotExact as reason:
@@ -86,6 +89,15 @@ def run(attempt: Run) -> None:
         _give_back(attempt, outcome.how)
         return
     _succeed(attempt, trainable, source, outcome.reason)
+
+
+def _found(attempt: Run) -> list[Found]:
+    """Read what the doctor has said: no finding lies past the checkpoint that it came with."""
+    with attempt.database.read() as session:
+        told = event_store.list_events(
+            session, attempt.claim.job_id, event_type="finding", limit=1000
+        )
+    return [Found.of(each.data) for each in told]
 
 
 def _succeed(attempt: Run, trainable: Trainable, source: DatabaseBlobs, reason: str | None) -> None:
