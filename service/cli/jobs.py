@@ -7,6 +7,7 @@ import typer
 
 from service.cli import options, output
 from service.cli.clients import connect
+from service.cli.doctor import show_findings
 from service.cli.events import show_events
 from service.cli.options import ListByDefault
 from service.cli.request import job_body
@@ -124,6 +125,7 @@ def fork_job(
 
 
 app.command("events")(show_events)
+app.command("doctor")(show_findings)
 
 
 @app.command("certificate")

@@ -54,6 +54,7 @@ def _print(recipe: Recipe) -> None:
     output.print_fields(
         [
             ("comes to", outcome(recipe.expected)),
+            ("findings", ", ".join(recipe.expected.findings) or "-"),
             ("compare", ", ".join(recipe.compare) or "-"),
             ("train it", f"trainyard train --recipe {recipe.name}"),
         ]

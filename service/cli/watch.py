@@ -1,4 +1,4 @@
-"""`trainyard watch`: a live progress bar of a job, and its end against the baseline."""
+"""`trainyard watch`: a live progress bar of a job, what the doctor finds, and how it ended."""
 
 from typing import Annotated, Self
 
@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from service.cli import options, output
 from service.cli.clients import connect
+from service.cli.doctor import News
 from service.client import Client, UnavailableError, UnreachableError
 from service.domain.evaluations import Evaluation, Interval
 from service.domain.jobs import Job, JobResult
@@ -108,8 +109,15 @@ def watch(
 def watch_until_over(client: Client, job_id: str, *, json: bool) -> int:
     """Follow a job and print how it ended; return the exit code, 0 only if it succeeded."""
     try:
-        with Bar(client, output.messages if json else output.results) as bar:
-            job = client.wait_for_job(job_id, progress=bar.show)
+        console = output.messages if json else output.results
+        news = News(client, console)
+        with Bar(client, console) as bar:
+
+            def show(job: Job) -> None:
+                bar.show(job)
+                news.print(job.id)
+
+            job = client.wait_for_job(job_id, progress=show)
     except KeyboardInterrupt:
         output.messages.print(
             f"Stopped watching. {job_id} goes on; see it again with `trainyard watch {job_id}`, "

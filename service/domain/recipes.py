@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from service.domain.base import Outgoing
+from service.domain.findings import FindingCode
 
 
 class Expected(Outgoing):
@@ -20,6 +21,9 @@ class Expected(Outgoing):
     )
     tolerance: float = Field(
         default=0.0, description="Other machines come so near to each metric, as a part of it."
+    )
+    findings: list[FindingCode] = Field(
+        default=[], description="What the doctor finds, in any order; a healthy job has nothing."
     )
 
     def agrees(self, reached: Mapping[str, float | None]) -> bool:
