@@ -1,11 +1,12 @@
-"""How fast our models of text train, against the recipes that are public.
+"""How fast our models train, against the recipes that are public.
 
 `rnn`: steps per second of a tiny state-space RNN against nn.RNN in a plain loop. `lstm`: tokens per
 second of a word LSTM against the recipe of PyTorch's word_language_model example. Same sizes, data
 and optimizer; the runs of a round follow each other, so that all see the same machine.
+`cnn`: images per second, see cnn.py.
 `transformer`: validation loss after equal wall clock, see transformer.py.
 
-    python -m benchmarks.training [rnn] [lstm] [transformer] [--rounds 3] [--threads 2]
+    python -m benchmarks.training [rnn] [lstm] [cnn] [transformer] [--rounds 3] [--threads 2]
 """
 
 # pyright: reportUnknownMemberType=false
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
+from benchmarks.cnn import cnn
 from benchmarks.measuring import MemoryBlobs, Silent, built_in, print_table, resolve
 from benchmarks.transformer import transformer
 from service.architectures.base import WithOutput
@@ -45,6 +47,7 @@ def main() -> None:
     parts: dict[str, Callable[[int, int], None]] = {
         "rnn": rnn,
         "lstm": lstm,
+        "cnn": cnn,
         "transformer": transformer,
     }
     options = argparse.ArgumentParser(description=__doc__)

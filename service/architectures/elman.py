@@ -57,10 +57,10 @@ class _Elman(torch.autograd.Function):
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, driven: Tensor, first: Tensor, matrix: Tensor, activation: ElmanActivation
     ) -> Tensor:
-        states = torch.empty_like(driven)
+        states = driven.clone()
         act, turned, x = _SIGMA[activation].act, matrix.t(), first
-        for driven_t, x_t in zip(driven.unbind(0), states.unbind(0), strict=True):
-            x = act(torch.addmm(driven_t, x, turned, out=x_t))
+        for driven_t in states.unbind(0):
+            x = act(driven_t.addmm_(x, turned))
         ctx.activation = activation
         ctx.save_for_backward(states, first, matrix)
         return states
@@ -69,11 +69,12 @@ class _Elman(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         states, first, matrix = cast("tuple[Tensor, Tensor, Tensor]", ctx.saved_tensors)
-        errors = _SIGMA[ctx.activation].slope(states)  # of W x_{t-1} + d_t, when all is done
-        parts, wanted = errors.unbind(0), gradient.unbind(0)
-        later = parts[-1].mul_(wanted[-1])
-        for error, own in zip(parts[-2::-1], wanted[-2::-1], strict=True):
-            later = error.mul_(torch.addmm(own, later, matrix))
+        slopes = _SIGMA[ctx.activation].slope(states).unbind(0)
+        errors = gradient.clone()  # of W x_{t-1} + d_t, when all is done
+        parts = errors.unbind(0)
+        later = parts[-1].mul_(slopes[-1])
+        for error, slope in zip(parts[-2::-1], slopes[-2::-1], strict=True):
+            later = error.addmm_(later, matrix).mul_(slope)
         of_matrix = later.t() @ first
         if len(parts) > 1:
             of_matrix.addmm_(errors[1:].flatten(0, 1).t(), states[:-1].flatten(0, 1))
