@@ -79,11 +79,12 @@ class Settings(BaseSettings):
     workers: int = Field(
         default=1, ge=1, le=256, description="Jobs that one worker process trains at once."
     )
-    threads: int = Field(
-        default_factory=cores,
+    threads: int | None = Field(
+        default=None,
         ge=1,
         le=1024,
-        description="Torch threads of one training job; small models take one. Default: the cores.",
+        description="Torch threads of one training job; small models take one. Default: the cores "
+        "divided by the jobs at once, or fewer, if others leave fewer free when the job begins.",
     )
     lease_seconds: float = Field(
         default=15.0,
@@ -175,6 +176,11 @@ class Settings(BaseSettings):
     def origins(self) -> list[str]:
         """The origins whose pages may call."""
         return _listed(self.cors_origins)
+
+    @property
+    def most_threads(self) -> int:
+        """The most torch threads of one training job."""
+        return self.threads or max(1, cores() // self.workers)
 
     @property
     def open_to_strangers(self) -> bool:

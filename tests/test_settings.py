@@ -23,7 +23,9 @@ def test_a_variable_of_the_environment_becomes_a_typed_setting(
 def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAINYARD_THREADS", "")
 
-    assert Settings().threads == cores()
+    assert Settings().most_threads == cores()
+    assert Settings(workers=2 * cores()).most_threads == 1
+    assert Settings(workers=2, threads=3).most_threads == 3
 
 
 def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def system(parts: PartsOf) -> SystemInfo:
             "sqlalchemy": version("sqlalchemy"),
         },
         device=_best_device(workers),
-        threads=parts.settings.threads,
+        threads=parts.settings.most_threads,
         limits=_limits(parts),
         workers=workers,
         database=facts,

@@ -6,7 +6,7 @@ format and version of torch; `environment` names all of these, and every checkpo
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -65,17 +65,24 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def choose_threads(model: nn.Module, available: int, *, before: Environment | None = None) -> int:
+def choose_threads(
+    model: nn.Module,
+    available: int,
+    *,
+    free: Callable[[], int | None] | None = None,
+    before: Environment | None = None,
+) -> int:
     """Say with how many threads this model trains best: a small one waits more than it shares.
 
-    As many as `before`, where there are so many.
+    As many as `before`, where there are so many; else not more than are `free`, if that is known.
     """
     threads = None if before is None else before.get("threads")
     if isinstance(threads, int) and 1 <= threads <= available:
         return threads
     if parameter_count(model) < _SMALL_PARAMETERS and not _has_convolutions(model):
         return 1
-    return available
+    unused = None if free is None else free()
+    return available if unused is None else max(1, min(available, unused))
 
 
 def choose_memory_format(

@@ -93,14 +93,13 @@ def begin(
     torch.manual_seed(stream_seed(spec.training.seed, "training"))
     _go_on(state, resume, spec, recorder)
     picked = _pick_lr(state, trainable, spec, recorder, resume)
-    _report(state, trainable, spec, recorder, resume=resume, differs=differs, picked=picked)
+    _report(state, trainable, recorder, resume=resume, differs=differs, picked=picked)
     return state
 
 
 def _report(
     state: TrainingState,
     trainable: Trainable,
-    spec: JobSpec,
     recorder: Recorder,
     *,
     resume: Saved | None,

@@ -33,3 +33,5 @@ class Work(NamedTuple):
     memory_bytes: int
     log_level: int
     downloads: Downloads
+    yields: bool = False
+    """Of the threads the job takes only so many as others leave free."""

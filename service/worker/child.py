@@ -26,6 +26,7 @@ from service.training.failures import TrainingFailed
 from service.worker import memory
 from service.worker.abilities import DATABASE_AWAY, Abilities, Work
 from service.worker.failures import job_error
+from service.worker.load import Load
 from service.worker.orders import Inbox
 from service.worker.runners import train
 from service.worker.runners.base import Run
@@ -40,6 +41,7 @@ RUNNERS: Mapping[JobKind, Callable[[Run], None]] = {"train": train.run}
 def main(work: Work, orders: "Connection[Command | None]") -> None:
     """Run a claimed job to its end, or until the worker orders otherwise."""
     _log_to_stderr(work.log_level)
+    load = Load() if work.yields else None
     inbox = Inbox(orders)
     step_back()
     if work.claim.spec.training.device == "cpu" or available_devices()[0] == "cpu":
@@ -47,17 +49,24 @@ def main(work: Work, orders: "Connection[Command | None]") -> None:
     # Recorders copy the log themselves: in a commit, training would wait for it.
     database = Database.open(work.database_url, pool_size=2, copies_log=False)
     try:
-        run_job(work, database, inbox.command)
+        run_job(work, database, inbox.command, load)
     finally:
         database.dispose()
 
 
-def run_job(work: Work, database: Database, command: Callable[[], Command | None]) -> None:
+def run_job(
+    work: Work,
+    database: Database,
+    command: Callable[[], Command | None],
+    load: Load | None = None,
+) -> None:
     """Run the job; end it as failed, in plain words, when the runner raises."""
     claim = work.claim
     logger.info("%s: attempt %d begins in process %d", claim.job_id, claim.attempt, os.getpid())
     try:
-        run = Run(claim, database, Catalogue.installed(), work.threads, command, work.downloads)
+        run = Run(
+            claim, database, Catalogue.installed(), work.threads, command, work.downloads, load
+        )
         RUNNERS[claim.kind](run)
     except LeaseLost:
         logger.warning("%s: the lease is lost, another worker may have the job", claim.job_id)

@@ -59,7 +59,8 @@ def run_worker(
         limits = Limits(
             database_url=settings.database_url,
             workers=settings.workers,
-            threads=settings.threads,
+            threads=settings.most_threads,
+            yields=settings.threads is None,
             job_memory_bytes=settings.job_memory_bytes,
             lease_for=timedelta(seconds=settings.lease_seconds),
             max_deaths=settings.max_deaths,
@@ -139,8 +140,8 @@ def _new_worker(abilities: Abilities, settings: Settings) -> NewWorker:
         host=socket.gethostname(),
         pid=os.getpid(),
         devices=abilities.devices,
-        components=[*abilities.components, *offers_threads(settings.threads)],
-        threads=settings.threads,
+        components=[*abilities.components, *offers_threads(settings.most_threads)],
+        threads=settings.most_threads,
         places=settings.workers,
     )
 

@@ -47,6 +47,7 @@ class Limits:
     database_url: str
     workers: int
     threads: int
+    yields: bool
     job_memory_bytes: int
     lease_for: timedelta
     max_deaths: int
@@ -162,6 +163,7 @@ class Supervisor:
             claim=claim,
             database_url=limits.database_url,
             threads=limits.threads,
+            yields=limits.yields,
             memory_bytes=limits.job_memory_bytes,
             log_level=level,
             downloads=limits.downloads,

@@ -140,3 +140,15 @@ def test_a_machine_offers_what_its_own_runs_need() -> None:
     assert set(needs(environment)) <= {*devices.machine_offers(), *offers_threads(1)}
     other = offers(torch="1.0", cpu_capability="AVX2", devices=["cpu"], bfloat16=True)
     assert not set(needs(environment)) <= {*other, *offers_threads(8)}
+
+
+def test_a_job_takes_no_more_threads_than_are_free_and_keeps_what_it_had() -> None:
+    data = image_data()
+    large = build(a_spec(data, CNN), data).model
+
+    assert devices.choose_threads(large, 4) == 4
+    assert devices.choose_threads(large, 4, free=lambda: 3) == 3
+    assert devices.choose_threads(large, 4, free=lambda: 0) == 1
+    assert devices.choose_threads(large, 4, free=lambda: 9) == 4
+    assert devices.choose_threads(large, 4, free=lambda: None) == 4
+    assert devices.choose_threads(large, 4, free=lambda: 1, before={"threads": 2}) == 2

@@ -8,10 +8,14 @@ from service.domain.jobs import Claim
 from service.domain.ports import Command
 from service.store.engine import Database
 from service.worker.abilities import Downloads
+from service.worker.load import Load
 
 
 class Run(NamedTuple):
-    """One attempt at one job. `threads` is the most the job may use; `command` never waits."""
+    """One attempt at one job. `threads` is the most the job may use; `command` never waits.
+
+    With `load`, a job that begins takes only so many threads as others leave free.
+    """
 
     claim: Claim
     database: Database
@@ -19,3 +23,4 @@ class Run(NamedTuple):
     threads: int
     command: Callable[[], Command | None]
     downloads: Downloads
+    load: Load | None = None

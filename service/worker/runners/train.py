@@ -65,7 +65,12 @@ def run(attempt: Run) -> None:
     resume = _resume(attempt, trainable, source, recorder)
     earlier = None if run_before is None else RunInfo.model_validate(run_before).environment
     before = earlier if resume is None else resume.environment()
-    threads = devices.choose_threads(trainable.model, attempt.threads, before=before)
+    threads = devices.choose_threads(
+        trainable.model,
+        attempt.threads,
+        free=None if attempt.load is None else attempt.load.free_cores,
+        before=before,
+    )
     torch.set_num_threads(threads)
     try:
         outcome = train(
