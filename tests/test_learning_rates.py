@@ -86,6 +86,11 @@ def test_each_rate_of_muon_is_the_recipes_where_it_is_not_given(catalogue: Catal
     assert rates({"type": "muon", "adamw_lr": 0.5}) == (own[0], 0.5)
 
 
+def test_what_muon_leaves_to_adamw_has_the_lr_that_suits_adamw(catalogue: Catalogue) -> None:
+    assert options(catalogue, "muon")["adamw_lr"] == 0.002
+    assert options(catalogue, {"type": "muon", "adamw_lr": 0.5})["adamw_lr"] == 0.5
+
+
 def test_where_no_rate_is_listed_an_optimizer_has_its_own_default(catalogue: Catalogue) -> None:
     assert options(catalogue, "rmsprop")["lr"] == 0.001
     assert options(catalogue, "sgd", architecture="cnn")["lr"] == 0.1

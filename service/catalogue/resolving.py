@@ -173,7 +173,8 @@ def _optimizer(installed: Installed, asked: Component | None, recipe: Recipe) ->
     given = asked or recipe.optimizer
     config = read_config(installed.optimizers, given, "/optimizer")
     own = recipe.optimizer if given.type == recipe.optimizer.type else None
-    rates: dict[str, JsonValue] = {"lr": recipe.rates.get(given.type)}
+    other = recipe.optimizer  # AdamW's lr suits the part that Muon leaves to AdamW, too
+    rates = {"lr": recipe.rates.get(given.type), f"{other.type}_lr": other.options().get("lr")}
     if own is not None:
         rates |= {name: value for name, value in own.options().items() if _is_rate(name)}
     suiting = {
