@@ -87,3 +87,18 @@ def test_full_batch_descent_takes_one_step_an_epoch_and_the_plan_warns(
 
     assert (plan.steps_per_epoch, plan.steps) == (1, 30)
     assert "one step an epoch" in plan.warnings[0]
+
+
+def test_a_plan_counts_the_range_test_and_says_how_long_it_takes(catalogue: Catalogue) -> None:
+    given, picked = (
+        catalogue.plan(
+            resolved(catalogue, images(8), optimizer={"type": "sgd", "lr": lr}),
+            some_facts(images(8)),
+        )
+        for lr in (0.1, "auto")
+    )
+
+    assert (picked.steps, picked.spec.optimizer.options()["lr"]) == (given.steps, "auto")
+    assert given.estimated_seconds < picked.estimated_seconds < 1.2 * given.estimated_seconds
+    [warning] = picked.warnings
+    assert "a range test of at most 94 steps comes first" in warning

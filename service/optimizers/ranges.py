@@ -33,6 +33,10 @@ class RangeTest(NamedTuple):
     low: float
     high: float
 
+    def lower(self) -> "RangeTest":
+        """Lay out the same test below this one, with a part of its range again."""
+        return self._replace(low=self.low / 10 ** (2 * _DECADES), high=10 * self.low)
+
     @property
     def growth(self) -> float:
         """The factor on lr from one step to the next."""

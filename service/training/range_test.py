@@ -13,7 +13,8 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, pairwise
+from statistics import median
 from typing import NamedTuple
 
 import torch
@@ -35,10 +36,12 @@ from service.training.validation import finite_or_none, on_device, stream_seed
 DIVERGED = 4
 """The test ends where a loss is so many times the least before."""
 _SETTLING = 5  # steps in which one batch may still be much worse than another
-_BELOW = 4  # so far below the lr of the least loss is what is picked, at least
-_LEAST_FALL = 0.02  # of the first loss; a smaller one is noise
+_LEAST_FALL = 0.02  # of the first loss
+_NOISE = 5  # so many times what smoothed losses differ by, by chance, is a fall
 _FEWEST_POINTS = 5
-_WIDTH = 0.4  # of the bell that smooths, in natural logarithms of lr
+_TOO_SOON = 10  # steps after which losses that explode leave hardly a curve
+_WIDTH = 0.8  # of the bell that smooths, in natural logarithms of lr
+_STEPS = 3  # with the lr that is picked go as far as the test until the loss fell half way
 
 
 class Ordered(Exception):  # noqa: N818  control flow: an order came before the first step
@@ -76,8 +79,12 @@ def pick(
     test: RangeTest, trainable: Trainable, state: TrainingState, spec: JobSpec, recorder: Recorder
 ) -> Picked:
     """Run the test, undo it, and give the run the lr that it picked. Raises Ordered."""
-    with _undone(state, stream_seed(spec.training.seed, "range_test")):
-        curve = _sweep(test, trainable, state, spec, recorder)
+    curve = Curve([], [])
+    for tried in (test, test.lower(), test.lower().lower()):
+        with _undone(state, stream_seed(spec.training.seed, "range_test")):
+            curve = _sweep(tried, trainable, state, spec, recorder)
+        if not _too_high(curve):
+            break
     lr, reason = choose(curve, default=test.default)
     groups = state.optimizer.param_groups
     for group, follows in zip(groups, _follow(state.optimizer), strict=True):
@@ -88,18 +95,55 @@ def pick(
 
 
 def choose(curve: Curve, *, default: float) -> tuple[float, str]:
-    """Choose the lr at which the smoothed loss falls fastest, well below where it rises again."""
-    losses = [loss for loss in curve.losses if math.isfinite(loss)]
+    """Choose the lr with which a few steps go as far as the test until the loss fell half way.
+
+    That it goes by distance makes tests of few and of many steps agree: rates that grow by g at a
+    step add up to the last one times 1 / (1 - 1 / g).
+    """
+    if len(_finite(curve)) < _FEWEST_POINTS:
+        return _rounded(default), "the loss was hardly ever finite: the optimizer's own lr"
+    half = _half_way(curve)
+    if half is None:
+        return _own(curve, default), "the loss fell at no lr: the optimizer's own lr, or less"
+    growth = curve.rates[1] / curve.rates[0]
+    distance = curve.rates[half] / (1 - 1 / growth)
+    return _rounded(
+        distance / _STEPS
+    ), "three steps with it go as far as the test until half of the fall"
+
+
+def _half_way(curve: Curve) -> int | None:
+    """Find the step at which the smoothed loss has fallen half way; None if it never fell.
+
+    Half of a fall is found in noisy losses, too; where it is steepest, is not.
+    """
+    losses = _finite(curve)
     if len(losses) < _FEWEST_POINTS:
-        return _own(curve, default), "the loss was hardly ever finite: the optimizer's own lr"
-    smooth = _smoothed([math.log(rate) for rate in curve.rates[: len(losses)]], losses)
-    lowest = min(range(len(smooth)), key=smooth.__getitem__)
-    falls = [smooth[n] - smooth[n + 1] for n in range(lowest)]
-    if not falls or smooth[0] - smooth[lowest] < _LEAST_FALL * smooth[0]:
-        return _own(curve, default), "the loss fell at no lr: the optimizer's own lr"
-    steepest = max(range(len(falls)), key=falls.__getitem__)
-    lr = min(curve.rates[steepest], curve.rates[lowest] / _BELOW)
-    return _rounded(lr), "where the loss fell fastest"
+        return None
+    # What explodes at the end says nothing about where the loss was least, however much it is.
+    beginning = losses[: max(3, len(losses) // 5)]
+    start = sum(beginning) / len(beginning)
+    logs = [math.log(rate) for rate in curve.rates[: len(losses)]]
+    smooth = _smoothed(logs, [min(loss, start) for loss in losses])
+    least = min(smooth)
+    fall = smooth[0] - least
+    noise = median(abs(one - other) for one, other in pairwise(losses))
+    alike = max(1.0, 3 * _WIDTH / (logs[1] - logs[0]))  # losses that are smoothed into one
+    if fall <= max(_LEAST_FALL * smooth[0], _NOISE * noise / math.sqrt(alike)):
+        return None
+    return next(n for n, loss in enumerate(smooth) if loss <= least + fall / 2)
+
+
+def _too_high(curve: Curve) -> bool:
+    """Tell whether the loss fell, or exploded, where the range had hardly begun."""
+    half = _half_way(curve)
+    if half is None:
+        return len(curve.rates) < _TOO_SOON
+    return curve.rates[half] < 10 * curve.rates[0]
+
+
+def _finite(curve: Curve) -> list[float]:
+    return [loss for loss in curve.losses if math.isfinite(loss)]
 
 
 def _own(curve: Curve, default: float) -> float:
@@ -150,11 +194,10 @@ def _sweep(
     for step in range(test.steps):
         if (command := recorder.command()) is not None:
             raise Ordered(command)
-        # A step on many batches has the same ones each time, as those of the run have.
-        epoch, position = (0, 0) if trainable.full_batch else divmod(step, batches)
-        if position == 0:
+        first = step * test.batches
+        places = [divmod(first + more, batches) for more in range(test.batches)]
+        if trainable.full_batch or places[0][1] == 0:
             trial.carry = None
-        places = [(epoch, position + more) for more in range(test.batches)]
         curve.rates.append(float(state.optimizer.param_groups[0]["lr"]))
         try:
             result = train_step(
