@@ -13,6 +13,7 @@ class Course(NamedTuple):
 
     `constant_loss` is the validation loss of the best answer that is the same for all inputs.
     `update` is by what part of themselves the weights change in a step; None where not looked at.
+    `lost` is what part is gone of that by which the best model so far was better than the baseline.
     """
 
     epochs: int
@@ -30,12 +31,17 @@ class Course(NamedTuple):
     peak_lr: float
     base_lr: float
     update: float | None = None
+    lost: float | None = None
 
     @property
     def is_late(self) -> bool:
         """Whether there were three epochs, half of the run, and the learning rate at its height."""
         half = self.last or 2 * self.epochs >= self.planned
         return self.epochs >= 3 and half and self.peak_lr >= 0.9 * self.base_lr
+
+    def is_better_than(self, share: float) -> bool:
+        """Whether the validation loss is below this share of that of the best constant answer."""
+        return self.constant_loss is None or self.val_losses[-1] < share * self.constant_loss
 
 
 class Symptom(NamedTuple):

@@ -24,8 +24,11 @@ from service.training.failures import LossNotFinite
 from service.training.layer_symptoms import Activity, Gradient
 from service.training.observing import Guesses, Watcher
 from service.training.state import TrainingState
+from service.training.validation import is_better
 
 PLAIN_DESCENT = {"gd", "sgd"}
+LEARNED = 0.5
+"""Of the loss of the best constant answer: below it, gradients did arrive and may be small."""
 MOST_AT_ONCE = 4
 """So many layers with the same illness are named at once, at most."""
 
@@ -95,7 +98,10 @@ class Doctor:
         for symptom in (layer_symptoms.dead_relus, layer_symptoms.saturated):
             ill = [found for each in activities if (found := symptom(each))]
             yield from ill[:MOST_AT_ONCE]
-        if len(gradients) > 1 and not self._has_said("vanishing_gradients", "exploding_gradients"):
+        known = self._has_said(
+            "dead_relus", "saturated", "vanishing_gradients", "exploding_gradients"
+        )
+        if len(gradients) > 1 and not known and not course.is_better_than(LEARNED):
             for look in (layer_symptoms.vanishing_gradients, layer_symptoms.exploding_gradients):
                 yield from filter(None, (look(gradients),))
         yield from filter(None, (symptoms.overfitting(course),))
@@ -107,7 +113,9 @@ class Doctor:
         if stuck := symptoms.stuck_at_baseline(course):
             yield stuck
         elif course.last and not self._has_said("stuck_at_baseline"):
-            yield from filter(None, (symptoms.still_improving(course), self._never_predicted()))
+            yield from filter(None, (symptoms.still_improving(course),))
+            if course.is_better_than(symptoms.NEAR_BASELINE):
+                yield from filter(None, (self._never_predicted(),))
 
     def _is_new(self, symptom: Symptom) -> bool:
         """Tell whether something was never said of this job; it is from now on."""
@@ -158,7 +166,15 @@ class Doctor:
             peak_lr=chart.peak_lr,
             base_lr=base_lr,
             update=update,
+            lost=self._lost(state, metrics),
         )
+
+    def _lost(self, state: TrainingState, metrics: Mapping[str, float]) -> float | None:
+        metric = self._spec.training.best_metric
+        best, baseline = state.cursor.best, self._trainable.baseline.metrics.get(metric)
+        if best is None or baseline is None or not is_better(metric, best, baseline):
+            return None
+        return (best - metrics[metric]) / (best - baseline)
 
     def _finding(self, state: TrainingState, symptom: Symptom) -> TrainingFinding:
         base_lr = float(state.schedule.base_lrs[0])

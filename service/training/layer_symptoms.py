@@ -1,6 +1,7 @@
 """Illnesses that layers show: in their activations, and in how gradients reach them."""
 
 from collections.abc import Sequence
+from statistics import geometric_mean
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -10,7 +11,9 @@ from service.training.course import Symptom
 
 MOSTLY = 0.9
 VANISHED = 1e-2
-EXPLODED = 1e3
+SHRUNK = 0.2
+EXPLODED = 1e2
+TINY = 1e-30
 FEWEST_UNITS = 4
 
 
@@ -52,17 +55,22 @@ def saturated(activity: Activity) -> Symptom | None:
 
 
 def vanishing_gradients(gradients: Sequence[Gradient]) -> Symptom | None:
-    """Of the gradient at the last layer next to nothing arrives at an earlier one."""
-    least, last = _extremes(gradients)[0], gradients[-1]
-    if least.norm >= VANISHED * last.norm:
+    """The gradient shrinks on its way back, and next to nothing arrives at the first layers.
+
+    In a network with shortcuts norms differ by layer too, but do not shrink from half to half.
+    """
+    first, rest = _halves(gradients)
+    least, last = min(first, key=_norm), gradients[-1]
+    if least.norm >= VANISHED * last.norm or _mean(first) > SHRUNK * _mean(rest):
         return None
     return _reaches("vanishing_gradients", least, last)
 
 
 def exploding_gradients(gradients: Sequence[Gradient]) -> Symptom | None:
-    """On its way back the gradient grows by orders of magnitude."""
-    most, last = _extremes(gradients)[1], gradients[-1]
-    if most.norm <= EXPLODED * last.norm or not last.norm:
+    """The gradient grows on its way back, by orders of magnitude."""
+    first, rest = _halves(gradients)
+    most, last = max(first, key=_norm), gradients[-1]
+    if most.norm <= EXPLODED * last.norm or not last.norm or _mean(first) <= _mean(rest):
         return None
     return _reaches("exploding_gradients", most, last)
 
@@ -84,15 +92,24 @@ def _idle(activity: Activity, code: FindingCode, how: str) -> Symptom:
     return Symptom(code, seen, evidence, activity.layer)
 
 
-def _extremes(gradients: Sequence[Gradient]) -> tuple[Gradient, Gradient]:
-    by_norm = sorted(gradients, key=lambda gradient: gradient.norm)
-    return by_norm[0], by_norm[-1]
+def _halves(gradients: Sequence[Gradient]) -> tuple[Sequence[Gradient], Sequence[Gradient]]:
+    middle = len(gradients) // 2
+    return gradients[:middle], gradients[middle:]
+
+
+def _norm(gradient: Gradient) -> float:
+    return gradient.norm
+
+
+def _mean(gradients: Sequence[Gradient]) -> float:
+    """Return the geometric mean of the norms."""
+    return geometric_mean([max(gradient.norm, TINY) for gradient in gradients])
 
 
 def _reaches(code: FindingCode, there: Gradient, last: Gradient) -> Symptom:
     seen = (
-        f"The gradient has a norm of {there.norm:.2g} at {there.layer} and of {last.norm:.2g} at "
-        f"the last layer, {last.layer}"
+        f"The gradient has a norm of {there.norm:.2g} at the layer {there.layer} and of "
+        f"{last.norm:.2g} at the last one, {last.layer}"
     )
     evidence: dict[str, JsonValue] = {
         "gradient_norm": there.norm,

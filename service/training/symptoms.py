@@ -12,18 +12,19 @@ from service.training.course import Course, Symptom
 
 ABOVE_BEGINNING = 1.5
 SWINGS = 0.2
-HARDLY_FELL = 0.2
+MOST_IS_LEFT = 0.5
 SMALL_UPDATE = 1e-4
 USUAL_UPDATE = 1e-3
 NEAR_BASELINE = 0.97
 FLAT = 0.01
 UNMOVED = 1e-3
-GENERALISATION_LOSS = 0.2
+GENERALISATION_LOSS = 0.1
+LOST = 0.1
 TRAIN_STILL_FELL = 0.8
 STILL_FALLS = 0.03
 ANNEALED = 0.1
 STILL_FALLS_ANNEALED = 0.1
-WORTH_MORE = 0.02
+WORTH_IT = 0.005
 ENOUGH_EXAMPLES = 5
 
 
@@ -54,15 +55,14 @@ def lr_too_large(course: Course) -> Symptom | None:
 
 
 def lr_too_small(course: Course) -> Symptom | None:
-    """The loss has hardly fallen, yet falls on steadily or not at all, and weights hardly move."""
+    """Most of the loss is left, it falls steadily or not at all, and the weights hardly move."""
     if not course.is_late or course.update is None or course.update > SMALL_UPDATE:
         return None
     newest = course.train_losses[-1]
-    fell = 1 - newest / course.first_loss if course.first_loss > 0 else 1.0
     falls = [before - after for before, after in pairwise(course.train_losses)]
     steady = min(falls) > 0 and falls[-1] >= max(falls) / 2
     unmoved = max(map(abs, falls)) < UNMOVED * newest
-    if fell > HARDLY_FELL or not (steady or unmoved):
+    if newest < MOST_IS_LEFT * course.first_loss or not (steady or unmoved):
         return None
     seen = (
         f"After {course.epochs} epochs the training loss is {newest:.3g}, and it began at "
@@ -81,7 +81,7 @@ def lr_too_small(course: Course) -> Symptom | None:
 def stuck_at_baseline(course: Course) -> Symptom | None:
     """The loss is that of the best constant answer, and moves no more."""
     constant, newest = course.constant_loss, course.val_losses[-1]
-    if constant is None or constant < 1e-6 or not course.is_late:
+    if constant is None or constant < 1e-6 or not course.is_late or course.update is None:
         return None
     train_loss, before = course.train_losses[-1], course.train_losses[-2]
     flat = abs(before - train_loss) <= FLAT * train_loss
@@ -100,12 +100,16 @@ def stuck_at_baseline(course: Course) -> Symptom | None:
 
 
 def overfitting(course: Course) -> Symptom | None:
-    """The training loss falls on while the validation loss rises."""
+    """The training loss falls on while validation gets worse: its loss, and what it is good for.
+
+    Of classes, the loss alone may rise where the model is only too sure of itself.
+    """
     newest, train_loss = course.val_losses[-1], course.train_losses[-1]
     rose = newest / course.lowest - 1 if course.lowest > 0 else 0.0
     if course.epochs_since_lowest < 3 or rose <= GENERALISATION_LOSS:
         return None
-    if train_loss > TRAIN_STILL_FELL * course.train_loss_at_lowest:
+    worse = (course.lost or 0.0) > LOST or not course.is_better_than(1.0)
+    if not worse or train_loss > TRAIN_STILL_FELL * course.train_loss_at_lowest:
         return None
     best = course.epochs - course.epochs_since_lowest
     seen = (
@@ -134,7 +138,7 @@ def still_improving(course: Course) -> Symptom | None:
         for before, after in pairwise(losses)
     ]
     before, newest = course.val_losses[-2:]
-    if min(drops) < enough or newest < WORTH_MORE * course.first_loss:
+    if min(drops) < enough or before - newest < WORTH_IT * course.first_loss:
         return None
     seen = (
         f"The last epoch still brought the validation loss from {before:.3g} down to {newest:.3g}, "

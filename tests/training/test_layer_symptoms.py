@@ -48,11 +48,16 @@ def test_a_gradient_that_hardly_reaches_a_layer_vanishes(first: float, *, ill: b
     assert symptom is None or symptom.layer == "layer 0"
 
 
-@pytest.mark.parametrize(("first", "ill"), [(900.0, False), (1100.0, True)])
+@pytest.mark.parametrize(("first", "ill"), [(90.0, False), (110.0, True)])
 def test_a_gradient_that_grows_on_its_way_back_explodes(first: float, *, ill: bool) -> None:
     symptom = layer_symptoms.exploding_gradients(norms(first, 10.0, 1.0))
     assert (symptom is not None) is ill
-    assert symptom is None or symptom.evidence["ratio"] == pytest.approx(1100)
+    assert symptom is None or symptom.evidence["ratio"] == pytest.approx(110)
+
+
+def test_norms_that_differ_all_over_do_not_vanish() -> None:
+    """As in a Transformer, whose gradients take the shortcuts."""
+    assert layer_symptoms.vanishing_gradients(norms(0.006, 0.03, 0.02, 0.003, 0.01, 1.0)) is None
 
 
 def test_without_any_gradient_there_is_nothing_to_compare() -> None:

@@ -73,7 +73,7 @@ CRAWLS = [2.28, 2.25, 2.22, 2.19]
         ({}, True),
         ({"update": 1e-3}, False),  # weights do move
         ({"update": None}, False),
-        ({"train_losses": [2.0, 1.9, 1.85, 1.8]}, False),  # fell by more than a fifth
+        ({"train_losses": [1.3, 1.2, 1.15, 1.1]}, False),  # fell by more than half
         ({"train_losses": [2.29, 2.2, 2.19, 2.185]}, False),  # falls no more: a plateau
         ({"train_losses": [2.3, 2.3, 2.3, 2.3]}, True),  # does not move at all
         ({"train_losses": [2.28, 2.26, 2.27, 2.25]}, False),  # noise, no crawl
@@ -111,7 +111,10 @@ def test_no_better_than_one_answer_for_all_is_stuck(changed: dict[str, Any], *, 
     [
         ({}, True),
         ({"epochs_since_lowest": 2}, False),
-        ({"val_losses": [0.9, 1.0, 1.05, 1.05]}, False),
+        ({"lost": 0.05}, False),  # only too sure of itself: as good as before
+        ({"lost": None}, False),
+        ({"lost": None, "constant_loss": 1.4}, True),  # worse than knowing nothing
+        ({"val_losses": [0.9, 0.95, 0.97, 0.98]}, False),
         ({"train_losses": [0.6, 0.6, 0.55, 0.55]}, False),
         ({"lowest": 0.0}, False),
     ],
@@ -120,6 +123,7 @@ def test_validation_that_rises_while_training_falls_is_overfitting(
     changed: dict[str, Any], *, ill: bool
 ) -> None:
     worse = {
+        "lost": 0.2,
         "epochs_since_lowest": 3,
         "lowest": 0.9,
         "train_loss_at_lowest": 0.6,
@@ -140,7 +144,7 @@ def test_validation_that_rises_while_training_falls_is_overfitting(
         ({"val_losses": [1.2, 1.0]}, False),
         ({"val_losses": [1.2, 1.16, 1.1], "lr": 0.001}, False),  # annealed: the plan was followed
         ({"val_losses": [1.2, 1.0, 0.8], "lr": 0.001}, True),
-        ({"first_loss": 50.0}, False),  # next to nothing is left to gain
+        ({"first_loss": 50.0}, False),  # by next to nothing, seen from the beginning
     ],
 )
 def test_losses_that_still_fall_at_the_end_want_more_epochs(
