@@ -16,6 +16,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -31,6 +32,7 @@ from service.datasets import registry
 from service.datasets.base import Data
 from service.domain.datasets import DatasetFacts, TextDatasetSpec
 from service.domain.jobs import JobSpec
+from service.domain.requests import Precision
 from service.tasks.base import Examples
 from service.tasks.sequences import LineExamples, StreamExamples
 from service.training.loop import train
@@ -127,13 +129,21 @@ def baseline(train_tokens: Tensor, validation: Tensor, vocabulary: int, steps: i
     return Outcome(seconds, steps, steps * BATCH * BLOCK, alone, alone)
 
 
-def ours(facts: DatasetFacts, data: Data, prepared: Trainable, seconds: float) -> Outcome:
+def ours(
+    facts: DatasetFacts,
+    data: Data,
+    prepared: Trainable,
+    seconds: float,
+    precision: Precision | None,
+) -> Outcome:
     """Train with the defaults, for about so long; `prepared` is such a job that was not trained."""
-    batch = prepared.train.batch(epoch=0, position=0, batch_size=_batch_size(facts), seed=0)
+    spec = partial(_spec, facts, precision=precision)
+    batch_size = spec(1).training.batch_size
+    batch = prepared.train.batch(epoch=0, position=0, batch_size=batch_size, seed=0)
     window = batch.inputs.shape[1]
-    first, more = (_run(facts, data, steps)[1] for steps in (SHORT, SHORT + LONGER))
+    first, more = (_run(spec(steps), data)[1] for steps in (SHORT, SHORT + LONGER))
     steps = max(1, round(seconds * LONGER / (more - first)))
-    trainable, took = _run(facts, data, steps)
+    trainable, took = _run(spec(steps), data)
     told = evaluate(
         trainable.model, trainable.task, prepared.validation, batch_size=len(batch.inputs), seed=0
     )
@@ -176,7 +186,8 @@ def transformer(rounds: int, threads: int, iterations: int = 2000) -> None:
     for _ in range(rounds):
         public = baseline(learn, validate, vocabulary, iterations)
         _print("nanoGPT's for a CPU", public)
-        _print("our defaults", ours(facts, data, prepared, public.seconds))
+        _print("our defaults", ours(facts, data, prepared, public.seconds, None))
+        _print("…, float32", ours(facts, data, prepared, public.seconds, "float32"))
 
 
 def _targets(examples: Examples) -> Tensor:
@@ -201,22 +212,17 @@ def _play() -> tuple[DatasetFacts, Data]:
     return facts, registry.load(facts, blobs)
 
 
-def _spec(facts: DatasetFacts, steps: int) -> JobSpec:
+def _spec(facts: DatasetFacts, steps: int, *, precision: Precision | None = None) -> JobSpec:
     return resolve(
         facts,
         dataset={"name": facts.name, "tokenizer": "char", "lowercase": False},
         architecture="transformer",
-        training={"max_steps": steps, "device": "cpu"},
+        training={"max_steps": steps, "device": "cpu", "precision": precision},
     )
 
 
-def _batch_size(facts: DatasetFacts) -> int:
-    return _spec(facts, 1).training.batch_size
-
-
-def _run(facts: DatasetFacts, data: Data, steps: int) -> tuple[Trainable, float]:
+def _run(spec: JobSpec, data: Data) -> tuple[Trainable, float]:
     """Train for some steps, validating on next to nothing; return what was trained, and seconds."""
-    spec = _spec(facts, steps)
     trainable = Catalogue.installed().build(spec, data)
     few = StreamExamples(
         _targets(trainable.validation)[:BLOCK].numpy(), first_input=1, sequence_length=BLOCK

@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkabl
 from torch import Tensor, nn
 
 from service.domain.components import Component, ComponentConfig
+from service.domain.requests import Precision
 from service.domain.shapes import ShapeKind
 
 ConfigT = TypeVar("ConfigT", bound=ComponentConfig)
@@ -34,6 +35,7 @@ class Recipe:
     epochs: int
     batch_size: int
     gradient_clip: float | None = None
+    precision: Precision = "float32"
     rates: Mapping[str, float] = field(default_factory=dict[str, float])
 
 

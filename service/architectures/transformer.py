@@ -310,6 +310,7 @@ ARCHITECTURE = Architecture(
         schedule=Component.model_validate({"type": "linear", "flat": 0.4}),
         epochs=5,
         batch_size=8,
+        precision="auto",  # in bfloat16 a step takes half the time, and the loss is the same
     ),
     recipes={
         "text_classes": Recipe(
@@ -317,6 +318,7 @@ ARCHITECTURE = Architecture(
             schedule=Component.model_validate({"type": "linear"}),
             epochs=5,
             batch_size=32,
+            precision="auto",
         ),
     },
     summary="Transformer: attention with rotary positions, for next words and classes of texts.",

@@ -224,7 +224,7 @@ def _training(options: TrainingOptions, recipe: Recipe, task: TaskKind[Any]) -> 
         batch_size=options.batch_size or recipe.batch_size,
         seed=options.seed,
         device=options.device,
-        precision=options.precision,
+        precision=options.precision or recipe.precision,
         gradient_clip=clip,
         early_stopping=stopping,
         checkpoint=CheckpointSpec.model_validate(options.checkpoint.model_dump()),

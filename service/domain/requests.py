@@ -60,12 +60,13 @@ class TrainingOptions(Incoming):
     batch_size: int | None = Field(default=None, ge=1, le=65_536, description="Examples per step.")
     seed: int = Field(default=0, ge=0, le=SEED_MAX, description="Fixes weights, order, dropout.")
     device: Device = "auto"
-    precision: Precision = Field(
-        default="float32",
+    precision: Precision | None = Field(
+        default=None,
         description="bfloat16: matrices are multiplied in 16 bits with 8 of them for the exponent; "
         "weights, sums, softmax, norms and validation stay in float32 (Micikevicius et al. 2018, "
         "Kalamkar et al. 2019). auto: whichever trained this model faster in a short trial at the "
-        "beginning; `run.precision` says which it was.",
+        "beginning, and float32 for small ones; `run.precision` says which it was. null: what the "
+        "architecture names, for most float32.",
     )
     gradient_clip: float | None = Field(
         default=None, gt=0, description="Largest norm of the gradient; null: not clipped."

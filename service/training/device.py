@@ -79,10 +79,15 @@ def choose_threads(
     threads = None if before is None else before.get("threads")
     if isinstance(threads, int) and 1 <= threads <= available:
         return threads
-    if parameter_count(model) < _SMALL_PARAMETERS and not _has_convolutions(model):
+    if is_small(model):
         return 1
     unused = None if free is None else free()
     return available if unused is None else max(1, min(available, unused))
+
+
+def is_small(model: nn.Module) -> bool:
+    """Tell whether a step is mostly calls of functions, and little arithmetic."""
+    return parameter_count(model) < _SMALL_PARAMETERS and not _has_convolutions(model)
 
 
 def choose_memory_format(

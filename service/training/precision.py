@@ -22,7 +22,7 @@ from service.domain.environments import Environment
 from service.domain.jobs import JobSpec
 from service.domain.requests import Computed
 from service.tasks.base import Batch
-from service.training.device import has_bfloat16
+from service.training.device import has_bfloat16, is_small
 from service.training.failures import PrecisionNotAvailable
 from service.training.validation import on_device, stream_seed
 
@@ -53,7 +53,7 @@ def choose_precision(
         return choice
     if before is not None and before.get("precision") in {"float32", "bfloat16"}:
         return cast("Computed", before["precision"])
-    if not has_bfloat16(device):
+    if not has_bfloat16(device) or is_small(trainable.model):
         return "float32"
     options = spec.training
     batch = trainable.train.batch(

@@ -96,6 +96,13 @@ def test_auto_trains_with_the_bits_of_what_the_trial_chose(
     assert auto.drafts[-1].state == chosen.drafts[-1].state
 
 
+def test_auto_tries_nothing_with_a_small_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_seconds", None)
+    spec, data = spec_of(CASES[0], "auto"), CASES[0][1]
+
+    assert choose_precision(build(spec, data), spec, CPU, before=None) == "float32"
+
+
 @pytest.mark.parametrize(("of_float32", "chosen"), [(0.95, "float32"), (0.85, "bfloat16")])
 def test_bfloat16_must_be_worth_what_it_costs_in_accuracy(
     of_float32: float, chosen: str, monkeypatch: pytest.MonkeyPatch

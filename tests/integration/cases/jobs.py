@@ -54,7 +54,7 @@ WRONG_TRAINING: dict[str, list[Any]] = {
     "batch_size": [65_537, 1.5, {}],
     "seed": [None, 1.5, "0"],
     "device": [None, 0],
-    "precision": [None, 32],
+    "precision": [32, True],
     "gradient_clip": [0, -1, "1", []],
     "max_seconds": [-1, "1", {}],
     "exact": [None, True, "perhaps"],
