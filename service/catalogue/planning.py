@@ -116,7 +116,7 @@ def _bytes_of(model: nn.Module) -> int:
 def _about(test: RangeTest, seconds: float) -> str:
     batches = f" on {test.batches} batches each" if test.batches > 1 else ""
     return (
-        f"a range test of at most {test.steps} steps{batches} comes first, about "
+        f"a range test of {test.steps} steps{batches} comes first, about "
         f"{max(0.1, seconds):.1f} s, and picks lr"
     )
 

@@ -39,6 +39,8 @@ _SETTLING = 5  # steps in which one batch may still be much worse than another
 _LEAST_FALL = 0.02  # of the first loss
 _NOISE = 5  # so many times what smoothed losses differ by, by chance, is a fall
 _FEWEST_POINTS = 5
+_LOWER = 2  # so often a test is done again with smaller rates, where it began with too large ones
+_HISTORY = 10  # so much smaller must the first lr be than that at half of the fall
 _TOO_SOON = 10  # steps after which losses that explode leave hardly a curve
 _WIDTH = 0.8  # of the bell that smooths, in natural logarithms of lr
 _STEPS = 3  # with the lr that is picked go as far as the test until the loss fell half way
@@ -79,12 +81,15 @@ def pick(
     test: RangeTest, trainable: Trainable, state: TrainingState, spec: JobSpec, recorder: Recorder
 ) -> Picked:
     """Run the test, undo it, and give the run the lr that it picked. Raises Ordered."""
-    curve = Curve([], [])
-    for tried in (test, test.lower(), test.lower().lower()):
-        with _undone(state, stream_seed(spec.training.seed, "range_test")):
-            curve = _sweep(tried, trainable, state, spec, recorder)
+    curve = _undone_sweep(test, trainable, state, spec, recorder)
+    for _ in range(_LOWER):
         if not _too_high(curve):
             break
+        test = test.lower()
+        below = _undone_sweep(test, trainable, state, spec, recorder)
+        if not _too_high(below) and _half_way(below) is None:
+            break  # so little happens there that the first was right
+        curve = below
     lr, reason = choose(curve, default=test.default)
     groups = state.optimizer.param_groups
     for group, follows in zip(groups, _follow(state.optimizer), strict=True):
@@ -139,7 +144,7 @@ def _too_high(curve: Curve) -> bool:
     half = _half_way(curve)
     if half is None:
         return len(curve.rates) < _TOO_SOON
-    return curve.rates[half] < 10 * curve.rates[0]
+    return curve.rates[half] < _HISTORY * curve.rates[0]
 
 
 def _finite(curve: Curve) -> list[float]:
@@ -181,6 +186,13 @@ def _undone(state: TrainingState, seed: int) -> Generator[None]:
                     tensor.copy_(value)
             state.optimizer.zero_grad(set_to_none=True)
             state.optimizer.load_state_dict(optimizer)
+
+
+def _undone_sweep(
+    test: RangeTest, trainable: Trainable, state: TrainingState, spec: JobSpec, recorder: Recorder
+) -> Curve:
+    with _undone(state, stream_seed(spec.training.seed, "range_test")):
+        return _sweep(test, trainable, state, spec, recorder)
 
 
 def _sweep(
@@ -229,17 +241,13 @@ def _batches(
 
 
 def _growing(optimizer: Optimizer, test: RangeTest) -> LambdaLR:
-    """Make the schedule of the test; groups that have a learning rate of their own keep it."""
+    """Make the schedule of the test.
+
+    Groups that have a learning rate of their own grow with it: at their own they would learn, and
+    the curve tell of them.
+    """
     low = test.low / test.default
-
-    def grown(step: int) -> float:
-        return low * test.growth**step
-
-    def still(step: int) -> float:
-        del step
-        return 1.0
-
-    return LambdaLR(optimizer, [grown if follows else still for follows in _follow(optimizer)])
+    return LambdaLR(optimizer, lambda step: low * test.growth**step)
 
 
 def _follow(optimizer: Optimizer) -> list[bool]:

@@ -175,11 +175,12 @@ def test_where_no_loss_is_finite_the_optimizers_own_lr_is_taken() -> None:
     assert lr_of([2.0, math.nan]) == 0.1
 
 
-@given(st.integers(0, 999), st.floats(0.01, 1.0))
-def test_noise_is_no_fall(seed: int, height: float) -> None:
-    noise = random.Random(seed)
+def test_noise_is_hardly_ever_taken_for_a_fall() -> None:
+    noises = [random.Random(seed) for seed in range(200)]
 
-    assert lr_of([noise.gauss(3, height / 5) for _ in range(60)]) == 0.1
+    picked = [lr_of([noise.gauss(3, 0.3) for _ in range(60)]) for noise in noises]
+
+    assert sum(lr != 0.1 for lr in picked) <= 1
 
 
 def test_an_explosion_at_the_end_changes_nothing() -> None:
