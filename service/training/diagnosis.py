@@ -113,8 +113,9 @@ class Doctor:
         if stuck := symptoms.stuck_at_baseline(course):
             yield stuck
         elif course.last and not self._has_said("stuck_at_baseline"):
-            yield from filter(None, (symptoms.still_improving(course),))
-            if course.is_better_than(symptoms.NEAR_BASELINE):
+            if improving := symptoms.still_improving(course):
+                yield improving
+            elif course.is_better_than(symptoms.NEAR_BASELINE):
                 yield from filter(None, (self._never_predicted(),))
 
     def _is_new(self, symptom: Symptom) -> bool:

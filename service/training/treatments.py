@@ -22,7 +22,8 @@ PATIENCE = 3
 LEAST_EPOCHS, MOST_EPOCHS, MOST_STEPS = 3, 100_000, 100_000_000
 LARGEST_LR = 1000.0
 CLASSIFICATIONS = {"image_classification", "text_classification", "classification"}
-GOOD_ACTIVATION = {"mlp": "relu", "cnn": "relu", "rnn": "tanh"}
+ADAPTIVE = {"adam", "adamw", "rmsprop", "muon"}
+ENDLESS_ACTIVATION = {"mlp": "relu", "cnn": "relu", "rnn": "relu"}
 SMOOTH_ACTIVATION = {"mlp": "gelu", "cnn": "gelu", "rnn": "tanh"}
 
 
@@ -60,61 +61,61 @@ def _larger(symptom: Symptom) -> float:
     return 10.0 ** min(3, max(1, round(math.log10(USUAL_UPDATE / small))))
 
 
-def _straighten(spec: JobSpec, base_lr: float) -> Treatment:
-    return _activation(spec, base_lr, GOOD_ACTIVATION)
-
-
 def _smooth(spec: JobSpec, base_lr: float) -> Treatment:
+    """Try an activation that has a slope everywhere."""
+    if spec.architecture.options().get("mlp") == "relu2":
+        change: Patch = {"architecture": {"mlp": "gelu"}}
+        return Treatment("try gelu in the perceptrons", {**change, **_longer(spec)})
     return _activation(spec, base_lr, SMOOTH_ACTIVATION)
 
 
-def _activation(spec: JobSpec, base_lr: float, better: dict[str, str]) -> Treatment:
-    architecture = spec.architecture.options()
-    if spec.architecture.type == "transformer" and architecture.get("mlp") == "relu2":
-        return Treatment(
-            "try gelu in the perceptrons", {"architecture": {"mlp": "gelu"}, **_longer(spec)}
-        )
+def _desaturate(spec: JobSpec, base_lr: float) -> Treatment:
+    """Try an activation without an upper end, and clip: weights grew large to get there."""
+    treatment = _activation(spec, base_lr, ENDLESS_ACTIVATION)
+    longer: Patch = {"gradient_clip": CLIP, **_training(spec)}
+    patch: Patch = {**(treatment.patch or {}), "training": longer}
+    return Treatment(f"{treatment.advice}, with the gradient clipped at {CLIP:g}", patch)
+
+
+def _activation(spec: JobSpec, base_lr: float, better: Mapping[str, str]) -> Treatment:
     wanted = better.get(spec.architecture.type)
-    if wanted is None or architecture.get("activation") == wanted:
+    if wanted is None or spec.architecture.options().get("activation") == wanted:
         return _smaller_rate(spec, base_lr)
     change: Patch = {"architecture": {"activation": wanted}}
     return Treatment(f"try {wanted} as activation", {**change, **_longer(spec)})
 
 
-def _unstick(spec: JobSpec, base_lr: float) -> Treatment:
-    """Try an activation that lets gradients through, else an optimizer that scales them."""
-    activation = spec.architecture.options().get("activation")
-    if activation in {"sigmoid", "step"}:
-        return _straighten(spec, base_lr)
-    if spec.optimizer.type != "adamw":
+def _rescale(spec: JobSpec, base_lr: float) -> Treatment:
+    """Try an optimizer that scales small gradients up, else an activation that shrinks them less.
+
+    Not ReLU: weights that were drawn for sigmoids are too large for it, and a fork keeps them.
+    (The recipe `stuck`, ten epochs on: ReLU diverges, tanh comes to 0.72, AdamW to 0.88.)
+    """
+    if spec.optimizer.type not in ADAPTIVE:
         change: Patch = {"optimizer": {"type": "adamw"}}
         return Treatment("try the optimizer adamw", {**change, **_longer(spec)})
-    treatment = _smaller_rate(spec, base_lr)
-    return treatment._replace(advice=f"{treatment.advice}, and see whether inputs tell the target")
+    if spec.architecture.options().get("activation") in {"sigmoid", "step"}:
+        return _activation(spec, base_lr, dict.fromkeys(ENDLESS_ACTIVATION, "tanh"))
+    return _smaller_rate(spec, base_lr)
 
 
 def _clip(spec: JobSpec, base_lr: float) -> Treatment:
     clip = spec.training.gradient_clip
     if clip is not None and clip <= CLIP:
         return _smaller_rate(spec, base_lr)
-    longer = _longer(spec)["training"]
-    training: JsonValue = {"gradient_clip": CLIP, **(longer if isinstance(longer, dict) else {})}
+    training: Patch = {"gradient_clip": CLIP, **_training(spec)}
     return Treatment(f"try to clip the gradient at {CLIP:g}", {"training": training})
 
 
 def _regularise(spec: JobSpec, _lr: float) -> Treatment:
     """Leave units out, and stop in time; the best checkpoint so far is served in any case."""
     stopping: JsonValue = {"metric": "val_loss", "patience": PATIENCE}
-    longer = _longer(spec)["training"]
-    training: JsonValue = {
-        "early_stopping": stopping,
-        **(longer if isinstance(longer, dict) else {}),
-    }
+    change: Patch = {"training": {"early_stopping": stopping, **_training(spec)}}
     dropout = spec.architecture.options().get("dropout")
     if isinstance(dropout, float | int) and dropout < DROPOUT:
-        advice = f"try a dropout of {DROPOUT:g}, and early stopping"
-        return Treatment(advice, {"architecture": {"dropout": DROPOUT}, "training": training})
-    return Treatment("try early stopping, or find more data", {"training": training})
+        change["architecture"] = {"dropout": DROPOUT}
+        return Treatment(f"try a dropout of {DROPOUT:g}, and early stopping", change)
+    return Treatment("try early stopping, or find more data", change)
 
 
 def _balance(spec: JobSpec, _lr: float) -> Treatment:
@@ -125,23 +126,21 @@ def _balance(spec: JobSpec, _lr: float) -> Treatment:
 
 
 def _train_on(spec: JobSpec, _lr: float) -> Treatment:
-    longer = _longer(spec)
-    return Treatment(f"try {_in_words(longer)}", longer)
+    [(name, count)] = _training(spec).items()
+    unit = "steps" if name == "max_steps" else name
+    return Treatment(f"try {count} {unit}", _longer(spec))
 
 
 def _longer(spec: JobSpec) -> Patch:
+    return {"training": {**_training(spec)}}
+
+
+def _training(spec: JobSpec) -> Patch:
     """Train as much again."""
     training = spec.training
     if training.max_steps is not None:
-        return {"training": {"max_steps": min(2 * training.max_steps, MOST_STEPS)}}
-    epochs = max(2 * (training.epochs or 1), LEAST_EPOCHS)
-    return {"training": {"epochs": min(epochs, MOST_EPOCHS)}}
-
-
-def _in_words(longer: Patch) -> str:
-    length = longer["training"]
-    name, count = next(iter(length.items())) if isinstance(length, dict) else ("epochs", 0)
-    return f"{count:,} {'steps' if name == 'max_steps' else name}"
+        return {"max_steps": min(2 * training.max_steps, MOST_STEPS)}
+    return {"epochs": min(max(2 * (training.epochs or 1), LEAST_EPOCHS), MOST_EPOCHS)}
 
 
 def _round(lr: float) -> float:
@@ -150,10 +149,10 @@ def _round(lr: float) -> float:
 
 _TREATMENTS: Mapping[FindingCode, Callable[[JobSpec, float], Treatment]] = {
     "lr_too_large": _smaller_rate,
-    "stuck_at_baseline": _unstick,
+    "stuck_at_baseline": _rescale,
     "dead_relus": _smooth,
-    "saturated": _straighten,
-    "vanishing_gradients": _straighten,
+    "saturated": _desaturate,
+    "vanishing_gradients": _rescale,
     "exploding_gradients": _clip,
     "overfitting": _regularise,
     "class_never_predicted": _balance,
