@@ -241,6 +241,15 @@ ARCHITECTURE = Architecture(
         schedule=Component.model_validate({"type": "one_cycle"}),
         epochs=10,
         batch_size=64,
+        rates={
+            "adadelta": 3.0,
+            "adagrad": 0.03,
+            "adam": 0.01,
+            "gd": 0.3,
+            "muon": 0.03,
+            "rmsprop": 0.003,
+            "sgd": 0.03,
+        },
     ),
     summary="Convolutional network: blocks of convolutions, plain or with shortcuts (ResNet).",
     example={

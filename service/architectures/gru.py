@@ -58,6 +58,15 @@ ARCHITECTURE = Architecture(
         epochs=5,
         batch_size=32,
         gradient_clip=1.0,
+        rates={
+            "adadelta": 10.0,
+            "adagrad": 0.3,
+            "adam": 0.03,
+            "gd": 3.0,
+            "muon": 0.03,
+            "rmsprop": 0.03,
+            "sgd": 1.0,
+        },
     ),
     recipes={
         # sms-spam, 4 epochs: loss 0.092 and F1 0.919 with 0.003.
@@ -69,6 +78,15 @@ ARCHITECTURE = Architecture(
             epochs=4,
             batch_size=32,
             gradient_clip=1.0,
+            rates={
+                "adadelta": 3.0,
+                "adagrad": 0.1,
+                "adam": 0.03,
+                "gd": 1.0,
+                "muon": 0.1,
+                "rmsprop": 0.001,
+                "sgd": 0.3,
+            },
         )
     },
     summary="Gated recurrent unit: one gate mixes what was with what comes, one picks of it.",

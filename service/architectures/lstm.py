@@ -65,6 +65,15 @@ ARCHITECTURE = Architecture(
         epochs=5,
         batch_size=32,
         gradient_clip=1.0,
+        rates={
+            "adadelta": 30.0,
+            "adagrad": 0.3,
+            "adam": 0.03,
+            "gd": 10.0,
+            "muon": 0.03,
+            "rmsprop": 0.03,
+            "sgd": 1.0,
+        },
     ),
     recipes={
         # sms-spam, 4 epochs: loss 0.068 and F1 0.944 with 0.003, 0.079 and 0.941 with 0.01, 0.078
@@ -77,6 +86,15 @@ ARCHITECTURE = Architecture(
             epochs=4,
             batch_size=32,
             gradient_clip=1.0,
+            rates={
+                "adadelta": 1.0,
+                "adagrad": 0.01,
+                "adam": 0.003,
+                "gd": 3.0,
+                "muon": 0.01,
+                "rmsprop": 0.001,
+                "sgd": 0.03,
+            },
         )
     },
     summary="Long short-term memory: gates decide what a cell keeps, takes in and shows.",
