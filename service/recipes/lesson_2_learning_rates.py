@@ -31,19 +31,21 @@ RECIPES = [
         title="A learning rate that diverges",
         about="From the weather to the power of the sun. Each step jumps over the valley and lands "
         "higher than it began, until the loss is no number. The job ends with `loss_not_finite`, "
-        "the step, and a learning rate to try; its last good checkpoint still answers.",
+        "the step, and a learning rate to try, and the doctor says `lr_too_large`. It comes so "
+        "soon that there is no checkpoint to fork: begin anew.",
         request=_solar("lr-diverges", 3.0),
-        expected=Expected(status="failed", error="loss_not_finite"),
+        expected=Expected(status="failed", error="loss_not_finite", findings=["lr_too_large"]),
         compare=["lr-too-small", "lr-right"],
     ),
     Recipe(
         name="lr-too-small",
         title="A learning rate that crawls",
-        about="The loss falls all the time, but after five passes it has hardly moved. Fork the "
-        'job with `{"patch": {"optimizer": {"lr": 0.05}, "training": {"epochs": 10}}}` and see it '
-        "go on from there.",
+        about="The loss falls all the time, but after five passes most of it is left. The doctor "
+        "says `lr_too_small`, for a step changes the weights by two parts in 100,000, and with "
+        'which patch to fork; `{"patch": {"optimizer": {"lr": 0.05}, "training": {"epochs": 10}}}` '
+        "goes even faster. See it go on from there.",
         request=_solar("lr-too-small", 0.00005),
-        expected=Expected(metrics={"val_r2": 0.0414}, tolerance=0.2),
+        expected=Expected(metrics={"val_r2": 0.0414}, tolerance=0.2, findings=["lr_too_small"]),
         compare=["lr-diverges", "lr-right"],
     ),
     Recipe(
@@ -59,10 +61,15 @@ RECIPES = [
         title="Descent that stays where it is",
         about="Digits, and eight layers of sigmoids: each multiplies the gradient by at most a "
         "quarter on its way back, so that little of it arrives at the first ones. The network says "
-        "the same about every digit and stays on that plateau; more passes do not help. Look at "
-        "`gradient_norm`, then set `architecture.activation` to `relu`.",
+        "the same about every digit and stays on that plateau; more passes do not help. The doctor "
+        "says `vanishing_gradients` and `stuck_at_baseline`; the fork that it names, with AdamW, "
+        "leaves the plateau. Or begin anew with `architecture.activation` set to `relu`.",
         request=_STUCK,
-        expected=Expected(metrics={"val_accuracy": 0.1351}, tolerance=0.2),
+        expected=Expected(
+            metrics={"val_accuracy": 0.1351},
+            tolerance=0.2,
+            findings=["vanishing_gradients", "stuck_at_baseline"],
+        ),
         compare=["descent-sgd"],
     ),
 ]

@@ -36,10 +36,12 @@ def _one_thread() -> Iterator[None]:
 def test_a_recipe_comes_to_what_it_says(name: str) -> None:
     recipe = recipes()[name]
 
-    recorder, failed = _trained(recipe)
+    recorder, failure = _trained(recipe)
 
-    assert failed == recipe.expected.error
-    assert recipe.expected.agrees({} if failed else _best(recorder)), _best(recorder)
+    assert (failure and failure.error.code) == recipe.expected.error
+    assert recipe.expected.agrees({} if failure else _best(recorder)), _best(recorder)
+    found = [*recorder.found(), *(failure.findings if failure else ())]
+    assert {each.code for each in found} == set(recipe.expected.findings)
 
 
 @pytest.mark.slow  # two threads wait for each other where other work runs
@@ -80,7 +82,7 @@ def test_what_is_missing_or_farther_than_the_tolerance_does_not_agree() -> None:
 
 def _trained(
     recipe: Recipe, training: Mapping[str, Any] | None = None, **options: Any
-) -> tuple[MemoryRecorder, str | None]:
+) -> tuple[MemoryRecorder, TrainingFailed | None]:
     """Train what a recipe asks for; return what was recorded, and why it failed if it did."""
     recorder = MemoryRecorder()
     chosen = recipe.request["dataset"]
@@ -92,7 +94,7 @@ def _trained(
     try:
         train(CATALOGUE.build(spec, small.data), spec, recorder, device=CPU)
     except TrainingFailed as failure:
-        return recorder, failure.error.code
+        return recorder, failure
     return recorder, None
 
 
