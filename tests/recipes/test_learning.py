@@ -59,7 +59,7 @@ def test_a_recipe_comes_to_it_with_other_threads_too() -> None:
     [
         ("clothes", 30, 1.0),  # ten classes: 2.3 where nothing is learned
         ("play-lstm", 40, 2.6),  # 3.35 where characters are told by how often they come
-        ("play-transformer", 30, 2.8),
+        ("play-transformer", 20, 3.0),
         ("korean-next-word", 60, 6.45),  # 6.54 where words are
     ],
 )
