@@ -27,7 +27,8 @@ class ArchitectureConfig(ComponentConfig, frozen=True):
 class Recipe:
     """What suits an architecture when the client says nothing: measured, not guessed.
 
-    `rates`: the lr that suits an optimizer that a client names without one, by its type.
+    `rates`: the lr that suits an optimizer that a client names without one, by its type
+    (`benchmarks/rates.py`).
     """
 
     optimizer: Component

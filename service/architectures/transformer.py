@@ -310,6 +310,15 @@ ARCHITECTURE = Architecture(
         schedule=Component.model_validate({"type": "linear", "flat": 0.4}),
         epochs=5,
         batch_size=8,
+        rates={
+            "adadelta": 10.0,
+            "adagrad": 0.03,
+            "adam": 0.01,
+            "adamw": 0.01,
+            "gd": 0.3,
+            "rmsprop": 0.003,
+            "sgd": 0.3,
+        },
         precision="auto",  # in bfloat16 a step takes half the time, and the loss is the same
     ),
     recipes={
@@ -318,6 +327,15 @@ ARCHITECTURE = Architecture(
             schedule=Component.model_validate({"type": "linear"}),
             epochs=5,
             batch_size=32,
+            rates={
+                "adadelta": 1.0,
+                "adagrad": 0.01,
+                "adam": 0.001,
+                "adamw": 0.001,
+                "gd": 0.1,
+                "rmsprop": 0.0003,
+                "sgd": 0.1,
+            },
             precision="auto",
         ),
     },
