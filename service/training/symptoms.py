@@ -32,7 +32,10 @@ def lr_too_large(course: Course) -> Symptom | None:
     """The loss lies above where it began, or swings up and down between epochs."""
     beginning = max(course.first_loss, course.constant_loss or 0.0)
     newest = course.train_losses[-1]
-    rises = [after - before for before, after in pairwise(course.train_losses) if after > before]
+    changes = [after - before for before, after in pairwise(course.train_losses)]
+    rise = sum(change for change in changes if change > 0)
+    # One hump is no swing: full-batch descent climbs over some and goes on (Cohen et al. 2021).
+    humps = sum(after > 0 >= before for before, after in pairwise([0.0, *changes]))
     evidence: dict[str, JsonValue] = {
         "train_loss": newest,
         "first_loss": course.first_loss,
@@ -44,13 +47,13 @@ def lr_too_large(course: Course) -> Symptom | None:
             f"{course.first_loss:.3g} of the very first step: steps jump over the valley"
         )
         return Symptom("lr_too_large", seen, evidence)
-    if len(rises) >= 2 and sum(rises) > SWINGS * beginning:
+    if humps >= 2 and rise > SWINGS * beginning:
         epochs = len(course.train_losses)
         seen = (
-            f"The training loss rose {len(rises)} times in the last {epochs} epochs, by "
-            f"{sum(rises):.3g} in all: steps jump to and fro over the valley"
+            f"The training loss went up {humps} times in the last {epochs} epochs, by {rise:.3g} in "
+            "all: steps jump to and fro over the valley"
         )
-        return Symptom("lr_too_large", seen, {**evidence, "rises": sum(rises)})
+        return Symptom("lr_too_large", seen, {**evidence, "rise": rise})
     return None
 
 

@@ -67,6 +67,13 @@ CASES: dict[str, tuple[JobSpec, Data]] = {
     "mlp, full batch": _case(
         image_data(), MLP, optimizer={"type": "gd", "lr": 0.3}, batch_size=16, epochs=8
     ),
+    "mlp that crawls": _case(
+        image_data(),
+        {"type": "mlp", "hidden_sizes": [16]},
+        optimizer={"type": "sgd", "lr": 1e-6},
+        batch_size=16,
+        epochs=4,
+    ),
     "mlp, stopped within an epoch": _case(
         image_data(), MLP, optimizer={"type": "adam", "lr": 0.01}, batch_size=16, max_steps=13
     ),
@@ -122,6 +129,11 @@ def test_the_same_run_writes_the_same_bytes(
     _, again, _ = run(spec, data, clock=lambda: float(next(ticks)))
 
     assert again.drafts == whole.drafts
+
+
+def test_a_resume_was_compared_that_finds_something() -> None:
+    spec, data = CASES["mlp that crawls"]
+    assert [found.code for found in run(spec, data)[1].found()] == ["lr_too_small"]
 
 
 def test_another_seed_gives_other_weights() -> None:

@@ -58,7 +58,12 @@ def test_above_the_beginning_means_above_the_baseline_too() -> None:
 
 @pytest.mark.parametrize(
     ("losses", "ill"),
-    [([1.0, 1.4, 1.0, 1.3], True), ([1.0, 1.2, 1.0, 1.2], False), ([1.0, 2.0, 1.9, 1.8], False)],
+    [
+        ([1.0, 1.4, 1.0, 1.3], True),
+        ([1.0, 1.2, 1.0, 1.2], False),
+        ([1.0, 2.0, 1.9, 1.8], False),
+        ([1.0, 1.5, 2.0, 1.8], False),
+    ],
 )
 def test_a_loss_that_swings_is_too_large_a_rate(losses: list[float], *, ill: bool) -> None:
     assert (symptoms.lr_too_large(a_course(train_losses=losses)) is not None) is ill
