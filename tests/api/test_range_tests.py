@@ -84,19 +84,19 @@ def test_a_job_that_is_cancelled_within_the_test_is_cancelled(quick: Workshop) -
     assert quick.train(order="cancel", after_steps=5).status == "cancelled"
 
 
-def test_a_fork_goes_on_with_the_number(workshop: Workshop) -> None:
+def test_a_fork_goes_on_with_the_number(quick: Workshop) -> None:
     plateau = {"type": "plateau", "patience": 1}
-    short = workshop.a_trained_job(optimizer=AUTO, schedule=plateau, training=ENOUGH)
+    short = quick.a_trained_job(optimizer=AUTO, schedule=plateau, training=ENOUGH)
     longer = {**ENOUGH, "epochs": 5}
     number = {"type": "sgd", "lr": picked(short)}
-    long = workshop.a_trained_job(optimizer=number, schedule=plateau, training=longer)
+    long = quick.a_trained_job(optimizer=number, schedule=plateau, training=longer)
     body = {"patch": {"training": {"epochs": 5}}}
-    forked = workshop.accepted(f"/v1/jobs/{short.id}/fork", body)
+    forked = quick.accepted(f"/v1/jobs/{short.id}/fork", body)
 
     assert forked.spec.optimizer.options()["lr"] == picked(short)
-    assert workshop.train().status == "succeeded"
-    assert last(workshop, forked) == last(workshop, long)
-    assert told(workshop, forked) == []
+    assert quick.train().status == "succeeded"
+    assert last(quick, forked) == last(quick, long)
+    assert told(quick, forked) == []
 
 
 def test_a_fork_may_ask_for_another_test_from_its_checkpoint(quick: Workshop) -> None:

@@ -91,6 +91,8 @@ def test_an_lr_is_for_the_optimizer_that_suits_and_its_test_is_told(
     job = client.get_job(ended.stdout.splitlines()[0])
     optimizer = job.spec.optimizer.options()
     assert (optimizer["type"], optimizer["lr"]) == ("adamw", "auto")
+    [test] = client.list_events(job.id, event_type="range_test").data
+    assert test.data["lr"] == job.picked_lr
     assert f"learning rate {job.picked_lr:g}, picked by a range test" in ended.stdout
     assert f"{job.picked_lr:g}, picked by a range test" in trainyard("jobs", "show", job.id).stdout
 
