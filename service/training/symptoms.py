@@ -50,8 +50,8 @@ def lr_too_large(course: Course) -> Symptom | None:
     if humps >= 2 and rise > SWINGS * beginning:
         epochs = len(course.train_losses)
         seen = (
-            f"The training loss went up {humps} times in the last {epochs} epochs, by {rise:.3g} in "
-            "all: steps jump to and fro over the valley"
+            f"The training loss went up {humps} times in the last {epochs} epochs, by {rise:.3g} "
+            "in all: steps jump to and fro over the valley"
         )
         return Symptom("lr_too_large", seen, {**evidence, "rise": rise})
     return None
