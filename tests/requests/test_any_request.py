@@ -55,7 +55,7 @@ def test_any_request_trains_or_is_told_why_not(body: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@settings(QUICK, max_examples=4000, derandomize=False, print_blob=True)
+@settings(QUICK, max_examples=2000, derandomize=False, print_blob=True)
 @given(body=REQUESTS)
 def test_very_many_requests_train_or_are_told_why_not(body: Any) -> None:
     _trains_or_is_refused(body)

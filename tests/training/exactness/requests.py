@@ -34,7 +34,7 @@ CHOSEN: Mapping[str, list[JsonValue]] = {
     "patience": [1, 2],  # of a plateau: with three epochs a longer one says nothing
     "precision": ["float32", "bfloat16"],  # auto may choose otherwise the next time
     "seed": [0, SEED_MAX],
-    # Dropout may leave out all of a narrow vector, and norms of zeros grow gradients to infinity.
+    # Of a Transformer: what its heads divide, with rotary positions too.
     "width": [16, 32],
 }
 ROOTS = frozenset({"optimizer", "schedule"})  # with the architectures they are 150 runs and more
