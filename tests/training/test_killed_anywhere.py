@@ -54,6 +54,11 @@ class Runs:
         """How many there are."""
         return len(self._specs)
 
+    @property
+    def findings(self) -> list[Any]:
+        """What the doctor found in the runs that were left in peace."""
+        return [found for end in self._quiet for found in end.findings]
+
     def differing(self, deaths: Sequence[Sequence[Death]]) -> list[tuple[Any, ...]]:
         """Kill the runs; return what ends otherwise than in peace."""
         kills = [
@@ -130,6 +135,11 @@ def test_every_pair_of_choices_survives_kills_bit_for_bit(
     every_pair: list[Runs], data: st.DataObject
 ) -> None:
     assert _killed(every_pair, data) == []
+
+
+def test_the_doctor_finds_something_in_some_runs(every_choice: list[Runs]) -> None:
+    codes = {found["code"] for runs in every_choice for found in runs.findings}
+    assert len(codes) > 1
 
 
 def test_everything_that_is_installed_is_in_the_runs(requests: Requests) -> None:

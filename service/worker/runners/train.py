@@ -49,8 +49,7 @@ def run(attempt: Run) -> None:
     source = DatabaseBlobs(attempt.database)
     with attempt.database.read() as session:
         facts = dataset_store.get_facts_by_id(session, spec.dataset.id)
-    order = downloads.bring_in(attempt, facts)
-    if order is not None:
+    if (order := downloads.bring_in(attempt, facts)) is not None:
         _give_back(attempt, order)
         return
     with attempt.database.begin() as session:
