@@ -21,6 +21,7 @@ from service.api import (
     problems,
     promotions,
     recipes,
+    registry,
     system,
 )
 from service.api.access import AccessLog
@@ -149,6 +150,8 @@ def _parts(settings: Settings) -> list[Part]:
         part(certificates.router, "train", body, threaded),
         part(models.router, "predict", body, threaded),
         part(promotions.router, "train", body, threaded),
+        part(registry.router, "train", body, threaded),
+        part(registry.deletion, "admin", body, threaded),
         part(datasets.router, "train", body, threaded),
         part(looking.router, "train", body, threaded, Depends(looking.look_place)),
         part(datasets.upload_router, "train", upload, threaded, Depends(datasets.upload_place)),

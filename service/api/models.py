@@ -13,16 +13,20 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 @router.get("", responses=problem_responses(400, 422))
 def list_models(
-    database: DatabaseOf, limit: Limit = 20, after: After = None, task: ShortText | None = None
+    database: DatabaseOf,
+    limit: Limit = 20,
+    after: After = None,
+    task: ShortText | None = None,
+    tag: ShortText | None = None,
 ) -> ModelList:
     """List named models, newest first; the cursor is the name."""
     with database.read() as session:
-        return model_store.list_models(session, limit=limit, after=after, task=task)
+        return model_store.list_models(session, limit=limit, after=after, task=task, tag=tag)
 
 
 @router.get("/{model}", responses=problem_responses(404))
 def get_model(model: ModelPath, database: DatabaseOf) -> Model | ModelVersion:
-    """Read a model by its name, or one version as `name@3` or `mdl_…`."""
+    """Read a model by its name, or one version as `name@3`, `name@alias` or `mdl_…`."""
     with database.read() as session:
         if "@" in model or model.startswith("mdl_"):
             return model_store.get_version(session, model)

@@ -61,7 +61,8 @@ DatasetPath = Annotated[ShortText, Path(description="The dataset's name.", examp
 ModelPath = Annotated[
     ShortText,
     Path(
-        description="`name` (newest version), `name@3`, `mdl_…`, `job_…`, `job_…@best`, `ckpt_…`.",
+        description="`name` (newest version), `name@3`, `name@alias`, `mdl_…`, `job_…`, "
+        "`job_…@best`, `ckpt_…`.",
         examples=["eating"],
     ),
 ]

@@ -4,7 +4,7 @@
 |---|---|
 | `predict` | read models and predict |
 | `train` | also jobs, uploads, and everything else that can be read |
-| `admin` | also take away what others use: delete datasets |
+| `admin` | also take away what others use: delete datasets and models |
 """
 
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""`trainyard models`: list, show and promote what can be asked."""
+"""`trainyard models`: list, show, describe and promote what can be asked; aliases; deletion."""
 
 from typing import Annotated
 
@@ -15,6 +15,7 @@ app = typer.Typer(cls=ListByDefault, help="List and show models, and serve a che
 def list_models(
     *,
     task: Annotated[str | None, typer.Option(help="Only models of this task.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only models with this tag.")] = None,
     limit: options.Limit = 20,
     after: options.After = None,
     url: options.Url = options.DEFAULT_URL,
@@ -22,7 +23,7 @@ def list_models(
 ) -> None:
     """List models, newest first."""
     with connect(url) as client:
-        page = client.list_models(limit=limit, after=after, task=task)
+        page = client.list_models(limit=limit, after=after, task=task, tag=tag)
     if json:
         output.print_json(page)
         return
@@ -61,6 +62,9 @@ def show_model(
         ("model", model.name),
         ("task", model.task),
         ("versions", ", ".join(str(version) for version in model.versions)),
+        ("aliases", ", ".join(f"{name} = {of}" for name, of in model.aliases.items()) or "-"),
+        ("tags", ", ".join(model.tags) or "-"),
+        ("description", model.description or "-"),
         ("newest", f"{model.name}@{latest.version} ({latest.id})"),
         ("architecture", latest.architecture.model_dump_json()),
         ("dataset", latest.dataset),
@@ -89,3 +93,57 @@ def promote_checkpoint(
         output.print_json(version)
     else:
         output.results.print(f"{version.model}@{version.version}", markup=False)
+
+
+@app.command("describe")
+def describe_model(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    *,
+    description: Annotated[
+        str | None, typer.Option(help="What it is for; Markdown. Empty: nothing.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A word to find it by; may be repeated.")
+    ] = None,
+    url: options.Url = options.DEFAULT_URL,
+    json: options.Json = False,
+) -> None:
+    """Say what a model is for, and by which words it is found."""
+    with connect(url) as client:
+        model = client.describe_model(name, description=description, tags=tag)
+    if json:
+        output.print_json(model)
+    else:
+        output.results.print(f"{model.name}: {', '.join(model.tags) or 'no tags'}", markup=False)
+
+
+@app.command("alias")
+def set_alias(
+    name: Annotated[str, typer.Argument(help="Name of the model.")],
+    alias: Annotated[str, typer.Argument(help="What stands behind the @, as champion.")],
+    version: Annotated[
+        int | None, typer.Argument(help="The version it stands for; none: forget the alias.")
+    ] = None,
+    url: options.Url = options.DEFAULT_URL,
+    json: options.Json = False,
+) -> None:
+    """Let an alias stand for a version from now on, or forget it."""
+    with connect(url) as client:
+        if version is None:
+            client.delete_alias(name, alias)
+            return
+        made = client.set_alias(name, alias, version)
+    if json:
+        output.print_json(made)
+    else:
+        output.results.print(f"{name}@{alias} is {name}@{made.version}", markup=False)
+
+
+@app.command("delete")
+def delete_model(
+    model: Annotated[str, typer.Argument(help="A version, as eating@3; a name: all of them.")],
+    url: options.Url = options.DEFAULT_URL,
+) -> None:
+    """Delete a version of a model, or all of its versions."""
+    with connect(url) as client:
+        client.delete_model(model)

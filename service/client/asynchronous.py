@@ -11,7 +11,15 @@ import anyio
 import httpx
 from anyio import to_thread
 
-from service.client import answers, calls, component_calls, dataset_calls, watching, writing
+from service.client import (
+    answers,
+    calls,
+    component_calls,
+    dataset_calls,
+    model_calls,
+    watching,
+    writing,
+)
 from service.client.call import Call, Outcome, ResultT, presented
 from service.client.client import DEFAULT_URL
 from service.client.errors import UnavailableError, UnreachableError
@@ -120,9 +128,15 @@ class AsyncClient:
     preview_pictures = _sends(dataset_calls.preview_pictures)
     measure_dataset = _sends(dataset_calls.measure_dataset)
 
-    list_models = _sends(calls.list_models)
-    get_model = _sends(calls.get_model)
-    promote_checkpoint = _sends(calls.promote_checkpoint)
+    list_models = _sends(model_calls.list_models)
+    get_model = _sends(model_calls.get_model)
+    get_model_version = _sends(model_calls.get_model_version)
+    list_model_versions = _sends(model_calls.list_model_versions)
+    promote_checkpoint = _sends(model_calls.promote_checkpoint)
+    describe_model = _sends(model_calls.describe_model)
+    set_alias = _sends(model_calls.set_alias)
+    delete_alias = _sends(model_calls.delete_alias)
+    delete_model = _sends(model_calls.delete_model)
     predict = _sends_much(calls.predict)
     predict_image = _sends_much(calls.predict_image)
 

@@ -24,7 +24,6 @@ from service.client.verbs import delete, get, post, reading
 from service.domain.certificates import Certificate
 from service.domain.events import EventList, EventType
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
-from service.domain.models import Model, ModelList, ModelVersion
 from service.domain.predictions import PredictResponse
 from service.domain.requests import JobRequest
 from service.domain.transitions import JobAction
@@ -183,25 +182,6 @@ def list_events(
 def get_certificate(job_id: str) -> Call[Certificate]:
     """Read what fixed a job's run, where it was computed, and the hashes of its states."""
     return get(path_of("jobs", job_id, "certificate"), Certificate)
-
-
-def list_models(
-    *, limit: int | None = None, after: str | None = None, task: str | None = None
-) -> Call[ModelList]:
-    """List one page of named models, newest first."""
-    return get("/v1/models", ModelList, query={"limit": limit, "after": after, "task": task})
-
-
-def get_model(name: str) -> Call[Model]:
-    """Read a named model with its newest version."""
-    return get(path_of("models", name), Model)
-
-
-def promote_checkpoint(name: str, checkpoint: str) -> Call[ModelVersion]:
-    """Serve a checkpoint of any job as the next version of a model; a new name makes a new one."""
-    body: dict[str, JsonValue] = {"checkpoint": checkpoint}
-    path, key = path_of("models", name, "versions"), key_of_a_call(None)
-    return post(path, ModelVersion, body=body, repeatable=True, idempotency_key=key)
 
 
 def predict(

@@ -62,6 +62,18 @@ def post(
     )
 
 
+def send(method: str, path: str, model: type[ModelT], body: JsonValue) -> Call[ModelT]:
+    """Put or patch something; it is safe to send it again."""
+    return Call(
+        method=method,
+        path=path,
+        read=reading(model),
+        repeatable=True,
+        content=json_bytes(body),
+        headers={"Content-Type": "application/json"},
+    )
+
+
 def delete(path: str) -> Call[None]:
     """Delete something."""
     return Call(method="DELETE", path=path, read=answers.read_nothing, repeatable=True)

@@ -8,7 +8,7 @@ from service.domain.base import Incoming, Moment, Outgoing
 from service.domain.components import Component
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
-from service.domain.text import ShortText
+from service.domain.text import LongText, ShortText
 
 
 class ModelVersion(Outgoing):
@@ -34,6 +34,7 @@ class ModelVersion(Outgoing):
     parameters: int
     bytes: int
     weights_sha256: str
+    aliases: list[str] = Field(default=[], description="Names that stand for this version now.")
     created_at: Moment
 
 
@@ -41,6 +42,34 @@ class PromotionRequest(Incoming):
     """The body of `POST /v1/models/{name}/versions`."""
 
     checkpoint: ShortText = Field(description="A kept checkpoint of any job, `ckpt_…`.")
+
+
+class ModelChange(Incoming):
+    """The body of `PATCH /v1/models/{name}`, a merge patch (RFC 7396): what is absent stays."""
+
+    description: LongText | None = Field(
+        default=None, description="What the model is for, and for what it is not. Markdown."
+    )
+    tags: list[ShortText] | None = Field(
+        default=None, max_length=50, description="Words to find it by, each once; null: none."
+    )
+
+
+class AliasRequest(Incoming):
+    """The body of `PUT /v1/models/{name}/aliases/{alias}`."""
+
+    version: int = Field(ge=1, le=2**63 - 1, description="The number of the version.")
+
+
+class Alias(Outgoing):
+    """A name for one version, which can be given to another at any time."""
+
+    object: Literal["model_alias"] = "model_alias"
+    model: str
+    alias: str
+    version: int
+    model_id: str
+    changed_at: Moment
 
 
 class Model(Outgoing):
@@ -51,6 +80,9 @@ class Model(Outgoing):
     task: str
     latest: ModelVersion
     versions: list[int] = Field(description="Newest first.")
+    aliases: dict[str, int] = Field(default={}, description="Alias → the version it stands for.")
+    description: str | None = None
+    tags: list[str] = []
     created_at: Moment
 
 

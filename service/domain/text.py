@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, StringConstraints
 
 _NAME = re.compile(r"[^\W_][\w.-]{0,99}")
+RESERVED_ALIASES = ("latest", "best")
 _RESERVED_PREFIXES = ("job_", "ckpt_", "mdl_", "ds_")
 
 
@@ -39,6 +40,17 @@ def check_name(name: str) -> str:
     return name
 
 
+def check_alias(alias: str) -> str:
+    """Return what a version can be called behind the @ of a model. Raises ValueError."""
+    if alias.isdigit():
+        message = "is all digits, which is the number of a version; add a letter"
+        raise ValueError(message)
+    if alias in RESERVED_ALIASES:
+        message = "says something by itself: latest is the newest version, best a checkpoint of a "
+        raise ValueError(message + "job; choose another")
+    return alias
+
+
 def check_client_id(client_id: str) -> str:
     """Return an id that a client gave. Raises ValueError for one that is lost in a path."""
     if client_id in {".", ".."}:  # RFC 3986, section 5.2.4: every client takes them out of a path
@@ -62,6 +74,9 @@ Text = Annotated[str, _NO_NUL, AfterValidator(clean)]
 ShortText = Annotated[str, StringConstraints(max_length=512), _NO_NUL, AfterValidator(clean)]
 """A `Text` of at most 512 characters: labels, identifiers of the client, metadata."""
 
+LongText = Annotated[str, StringConstraints(max_length=20_000), _NO_NUL, AfterValidator(clean)]
+"""A `Text` of some pages: what people write about a model."""
+
 ClientId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=512),
@@ -73,3 +88,18 @@ ClientId = Annotated[
 
 Name = Annotated[str, _IS_NAME, AfterValidator(clean), AfterValidator(check_name)]
 """What a model or a dataset is called."""
+
+AliasName = Annotated[
+    str,
+    Field(
+        examples=["champion"],
+        json_schema_extra={
+            "pattern": r"^(?!job_|ckpt_|mdl_|ds_|latest$|best$|\p{Nd}+$)"
+            r"[\p{L}\p{N}][\p{L}\p{N}_.-]{0,99}$",
+        },
+    ),
+    AfterValidator(clean),
+    AfterValidator(check_name),
+    AfterValidator(check_alias),
+]
+"""What a version of a model is called behind the @: a `Name` that is no number."""

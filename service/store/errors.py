@@ -1,6 +1,6 @@
 """What the store refuses: problems for clients, and the one error of workers, `LeaseLost`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from service.domain.problems import Conflict, Malformed, NotFound, Unavailable, known_names
@@ -184,6 +184,33 @@ class ModelNotFound(NotFound):
         names = list(known)
         hint = known_names(names, near=reference) if names else "no model has a name yet"
         super().__init__(f"No model is known by this name or id; {hint}.")
+
+
+class AliasNotFound(NotFound):
+    """The model has no such alias."""
+
+    code = "alias_not_found"
+    title = "No such alias"
+
+    def __init__(self, name: str, alias: str) -> None:
+        super().__init__(
+            f"{name!r} has no alias {alias!r}. GET /v1/models/{{model}} lists those it has."
+        )
+
+
+class ModelInUse(Conflict):
+    """An alias stands for a version that shall be deleted."""
+
+    code = "model_in_use"
+    title = "The model is in use"
+
+    def __init__(self, reference: str, aliases: Sequence[str]) -> None:
+        by = f"the alias {', '.join(map(repr, aliases))}" if aliases else "an alias"
+        super().__init__(
+            f"{reference!r} is what {by} stands for: who asks for that would find nothing. Give "
+            "the alias to another version or delete it first.",
+            aliases=[*aliases],
+        )
 
 
 class ModelTaskDiffers(Conflict):

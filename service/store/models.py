@@ -1,7 +1,7 @@
 """Models: names with immutable versions, and everything a model can be called in a request."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -12,7 +12,15 @@ from service.domain.jobs import Baseline, JobSpec
 from service.domain.models import Model, ModelList, ModelVersion, ModelVersionList, Servable
 from service.store import paging
 from service.store.errors import ModelNeverTrained, ModelNotFound, ModelNotReady, UnknownCursor
-from service.store.tables import UNENDED, CheckpointRow, JobRow, ModelNameRow, ModelVersionRow
+from service.store.tables import (
+    UNENDED,
+    CheckpointRow,
+    JobRow,
+    ModelAliasRow,
+    ModelNameRow,
+    ModelTagRow,
+    ModelVersionRow,
+)
 
 KNOWN_NAMES = 1000
 LARGEST_VERSION = 2**63 - 1
@@ -21,15 +29,16 @@ LARGEST_VERSION = 2**63 - 1
 def get_servable(session: Session, reference: str) -> Servable:
     """Find what a model reference stands for at this moment.
 
-    `name` (newest version), `name@3`, `mdl_…`, `ckpt_…`, `job_…` (best checkpoint once it has
-    succeeded, newest before), `job_…@best`, `job_…@latest`. Raises ModelNotFound, ModelNotReady
-    while the job can still get there, ModelNeverTrained when it ended without.
+    `name` or `name@latest` (newest version), `name@3`, `name@alias`, `mdl_…`, `ckpt_…`, `job_…`
+    (best checkpoint once it has succeeded, newest before), `job_…@best`, `job_…@latest`. Raises
+    ModelNotFound, ModelNotReady while the job can still get there, ModelNeverTrained when it ended
+    without.
     """
     if reference.startswith("ckpt_"):
         return _servable_checkpoint(session, reference)
     if reference.startswith("job_"):
         return _servable_job(session, reference)
-    row = _find_version(session, reference)
+    row = find_version(session, reference)
     if row is not None:
         return _servable_version(row)
     name, _, selector = reference.partition("@")
@@ -37,33 +46,41 @@ def get_servable(session: Session, reference: str) -> Servable:
     job = session.execute(coming.order_by(JobRow.id.desc()).limit(1)).first()
     if job is not None and not selector:
         raise ModelNotReady(job.id, job.status)
-    raise _not_found(session, reference)
+    raise not_found(session, reference)
 
 
 def get_version(session: Session, reference: str) -> ModelVersion:
-    """Read a version by `name` (newest), `name@3` or `mdl_…`. Raises ModelNotFound."""
-    row = _find_version(session, reference)
+    """Read a version by `name`, `name@3`, `name@alias` or `mdl_…`. Raises ModelNotFound."""
+    row = find_version(session, reference)
     if row is None:
-        raise _not_found(session, reference)
-    return _to_version(row)
+        raise not_found(session, reference)
+    return _to_version(row, _aliases(session, [row.name]).get(row.name, []) if row.name else [])
 
 
 def get_model(session: Session, name: str) -> Model:
     """Read a named model with its newest version. Raises ModelNotFound."""
     row = session.execute(_latest().where(ModelNameRow.name == name)).one_or_none()
     if row is None:
-        raise _not_found(session, name)
-    return _to_model(row, _version_numbers(session, [name])[name])
+        raise not_found(session, name)
+    return _to_models(session, [row])[0]
 
 
 def list_models(
-    session: Session, *, limit: int = 20, after: str | None = None, task: str | None = None
+    session: Session,
+    *,
+    limit: int = 20,
+    after: str | None = None,
+    task: str | None = None,
+    tag: str | None = None,
 ) -> ModelList:
     """List named models, newest first; the cursor is a name. Raises UnknownCursor."""
     size = max(1, min(limit, paging.MAX_LIMIT))
     statement = _latest()
     if task is not None:
         statement = statement.where(ModelVersionRow.task == task)
+    if tag is not None:
+        tagged = sa.select(ModelTagRow.name).where(ModelTagRow.tag == tag)
+        statement = statement.where(ModelNameRow.name.in_(tagged))
     if after is not None:
         cursor = session.get(ModelNameRow, after)
         if cursor is None:
@@ -77,9 +94,7 @@ def list_models(
     newest_first = (ModelNameRow.created_at.desc(), ModelNameRow.name.desc())
     rows = session.execute(statement.order_by(*newest_first).limit(size + 1)).all()
     names = [row.ModelNameRow.name for row in rows]
-    numbers = _version_numbers(session, names)
-    data = [_to_model(row, numbers[name]) for row, name in zip(rows, names, strict=True)]
-    return ModelList(data=data[:size], **paging.ends(names, size)._asdict())
+    return ModelList(data=_to_models(session, rows[:size]), **paging.ends(names, size)._asdict())
 
 
 def list_versions(
@@ -87,12 +102,14 @@ def list_versions(
 ) -> ModelVersionList:
     """List the versions of a model, newest first. Raises ModelNotFound and UnknownCursor."""
     if session.get(ModelNameRow, name) is None:
-        raise _not_found(session, name)
+        raise not_found(session, name)
     statement = sa.select(ModelVersionRow).where(ModelVersionRow.name == name)
     rows, ends = paging.page(
         session, statement, id_column=ModelVersionRow.id, limit=limit, after=after
     )
-    return ModelVersionList(data=[_to_version(row) for row in rows], **ends._asdict())
+    aliases = _aliases(session, [name]).get(name, [])
+    data = [_to_version(row, aliases) for row in rows]
+    return ModelVersionList(data=data, **ends._asdict())
 
 
 def _latest() -> Any:
@@ -106,17 +123,22 @@ def _latest() -> Any:
     )
 
 
-def _find_version(session: Session, reference: str) -> ModelVersionRow | None:
+def find_version(session: Session, reference: str) -> ModelVersionRow | None:
+    """Find what `name`, `name@3`, `name@alias` or `mdl_…` stands for."""
     statement = sa.select(ModelVersionRow)
     if reference.startswith("mdl_"):
         return session.scalars(statement.where(ModelVersionRow.id == reference)).one_or_none()
     name, at, selector = reference.partition("@")
     statement = statement.where(ModelVersionRow.name == name)
-    if at:
-        # Aliases are not all digits; there are none yet.
-        if not (selector.isascii() and selector.isdigit()) or int(selector) > LARGEST_VERSION:
+    if selector.isascii() and selector.isdigit():
+        if int(selector) > LARGEST_VERSION:
             return None
         statement = statement.where(ModelVersionRow.version == int(selector))
+    elif at and selector != "latest":
+        meant = sa.select(ModelAliasRow.version_id).where(
+            ModelAliasRow.name == name, ModelAliasRow.alias == selector
+        )
+        statement = statement.where(ModelVersionRow.id == meant.scalar_subquery())
     return session.scalars(statement.order_by(ModelVersionRow.version.desc()).limit(1)).first()
 
 
@@ -138,7 +160,7 @@ def _servable_checkpoint(session: Session, checkpoint_id: str) -> Servable:
     row = session.get(CheckpointRow, checkpoint_id)
     job = session.get(JobRow, row.job_id) if row else None
     if row is None or job is None:
-        raise _not_found(session, checkpoint_id)
+        raise not_found(session, checkpoint_id)
     return _of_checkpoint(row, JobSpec.model_validate(job.spec))
 
 
@@ -146,7 +168,7 @@ def _servable_job(session: Session, reference: str) -> Servable:
     job_id, at, selector = reference.partition("@")
     job = session.get(JobRow, job_id)
     if job is None or (at and selector not in {"best", "latest"}):
-        raise _not_found(session, reference)
+        raise not_found(session, reference)
     if not at and job.status == "succeeded":
         made = sa.select(ModelVersionRow).where(ModelVersionRow.job_id == job_id)
         version = session.scalars(made.order_by(ModelVersionRow.id).limit(1)).first()
@@ -179,35 +201,94 @@ def _of_checkpoint(row: CheckpointRow, spec: JobSpec) -> Servable:
     )
 
 
-def _version_numbers(session: Session, names: Sequence[str]) -> dict[str, list[int]]:
-    numbers: dict[str, list[int]] = {name: [] for name in names}
-    statement = sa.select(ModelVersionRow.name, ModelVersionRow.version).where(
-        ModelVersionRow.name.in_(names)
-    )
-    for name, version in session.execute(statement.order_by(ModelVersionRow.version.desc())):
-        if name is not None and version is not None:
-            numbers[name].append(version)
-    return numbers
-
-
-def _not_found(session: Session, reference: str) -> ModelNotFound:
+def not_found(session: Session, reference: str) -> ModelNotFound:
+    """Say that nothing is called so, and what is nearest."""
     known = session.scalars(sa.select(ModelNameRow.name).limit(KNOWN_NAMES)).all()
     return ModelNotFound(reference, known)
 
 
-def _to_model(row: Any, versions: list[int]) -> Model:
-    latest = _to_version(row.ModelVersionRow)
-    name: ModelNameRow = row.ModelNameRow
+class _Alias(NamedTuple):
+    alias: str
+    version_id: str
+    version: int
+
+
+def _to_models(session: Session, rows: Sequence[Any]) -> list[Model]:
+    """Read models of names with their newest versions, by three statements for all of them."""
+    names = [row.ModelNameRow.name for row in rows]
+    numbers = _by_name(
+        session,
+        sa.select(ModelVersionRow.name, ModelVersionRow.version)
+        .where(ModelVersionRow.name.in_(names))
+        .order_by(ModelVersionRow.version.desc()),
+    )
+    tags = _by_name(
+        session,
+        sa.select(ModelTagRow.name, ModelTagRow.tag)
+        .where(ModelTagRow.name.in_(names))
+        .order_by(ModelTagRow.tag),
+    )
+    aliases = _aliases(session, names)
+    return [
+        _to_model(
+            row.ModelNameRow,
+            _to_version(row.ModelVersionRow, aliases.get(name, [])),
+            versions=numbers[name],
+            tags=tags.get(name, []),
+            aliases=aliases.get(name, []),
+        )
+        for row, name in zip(rows, names, strict=True)
+    ]
+
+
+def _by_name(session: Session, statement: sa.Select[Any, Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for row in session.execute(statement):
+        name, value = row
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _aliases(session: Session, names: Sequence[str]) -> dict[str, list[_Alias]]:
+    statement = (
+        sa.select(
+            ModelAliasRow.name,
+            ModelAliasRow.alias,
+            ModelAliasRow.version_id,
+            ModelVersionRow.version,
+        )
+        .join(ModelVersionRow, ModelVersionRow.id == ModelAliasRow.version_id)
+        .where(ModelAliasRow.name.in_(names))
+        .order_by(ModelAliasRow.alias)
+    )
+    found: dict[str, list[_Alias]] = {}
+    for name, alias, version_id, version in session.execute(statement):
+        if version is not None:  # versions with a name have a number
+            found.setdefault(name, []).append(_Alias(alias, version_id, version))
+    return found
+
+
+def _to_model(
+    name: ModelNameRow,
+    latest: ModelVersion,
+    *,
+    versions: list[int],
+    tags: list[str],
+    aliases: Sequence[_Alias],
+) -> Model:
     return Model(
         name=name.name,
         task=latest.task,
         latest=latest,
         versions=versions,
+        aliases={each.alias: each.version for each in aliases},
+        description=name.description,
+        tags=tags,
         created_at=name.created_at,
     )
 
 
-def _to_version(row: ModelVersionRow) -> ModelVersion:
+def _to_version(row: ModelVersionRow, aliases: Sequence[_Alias]) -> ModelVersion:
     return ModelVersion(
         id=row.id,
         model=row.name,
@@ -223,5 +304,6 @@ def _to_version(row: ModelVersionRow) -> ModelVersion:
         parameters=row.parameters,
         bytes=row.weights_bytes,
         weights_sha256=row.weights_sha256,
+        aliases=[each.alias for each in aliases if each.version_id == row.id],
         created_at=row.created_at,
     )

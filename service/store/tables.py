@@ -313,13 +313,17 @@ class IdempotencyKeyRow(Row):
 
 
 class ModelNameRow(Row):
-    """A name for models, and the number of its next version: no number is given twice."""
+    """A name for models, and the number of its next version: no number is given twice.
+
+    A name whose versions are all deleted is not shown, but goes on counting.
+    """
 
     __tablename__ = "model_names"
     __table_args__ = (Index("ix_model_names_created_at", "created_at", "name"),)
 
     name: Mapped[str] = mapped_column(primary_key=True)
     next_version: Mapped[int]
+    description: Mapped[str | None]
     created_at: Mapped[datetime]
 
 
@@ -352,3 +356,24 @@ class ModelVersionRow(Row):
     weights_bytes: Mapped[int]
     preparation_sha256: Mapped[str] = mapped_column(ForeignKey(BLOB), index=True)
     created_at: Mapped[datetime]
+
+
+class ModelTagRow(Row):
+    """A word that a model can be found by."""
+
+    __tablename__ = "model_tags"
+    __table_args__ = (Index("ix_model_tags_tag", "tag", "name"),)
+
+    name: Mapped[str] = mapped_column(ForeignKey("model_names.name"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True)
+
+
+class ModelAliasRow(Row):
+    """A name for one version of a model, which can be given to another. It keeps the version."""
+
+    __tablename__ = "model_aliases"
+
+    name: Mapped[str] = mapped_column(ForeignKey("model_names.name"), primary_key=True)
+    alias: Mapped[str] = mapped_column(primary_key=True)
+    version_id: Mapped[str] = mapped_column(ForeignKey("model_versions.id"), index=True)
+    changed_at: Mapped[datetime]

@@ -6,12 +6,12 @@ from typing import Any, get_origin
 
 import pytest
 
-from service.client import AsyncClient, Client, calls, component_calls, dataset_calls
+from service.client import AsyncClient, Client, calls, component_calls, dataset_calls, model_calls
 from service.client.call import Call
 
 DEFINED = {
     name: make
-    for module in (calls, component_calls, dataset_calls)
+    for module in (calls, component_calls, dataset_calls, model_calls)
     for name, make in inspect.getmembers(module, inspect.isfunction)
     if make.__module__ == module.__name__ and not name.startswith("_")
 }

@@ -79,7 +79,7 @@ def an_upload(client: Client, name: str) -> str:
 
 @contextmanager
 def states(client: Client) -> Generator[States]:
-    """Train `bad-images`, `bad-words` and `bad-rows`; keep `bad-used` in use."""
+    """Train `bad-images`, `bad-words`, `bad-rows`, and `bad-champions`; keep `bad-used` in use."""
     done = ""
     client.add_dataset(
         {"name": "bad-table", "type": "table", "target": "power", "units": {"power": "kW"}},
@@ -93,6 +93,11 @@ def states(client: Client) -> Generator[States]:
         job = client.create_job({**a_job(dataset, architecture, QUICK), "model": name})
         assert client.wait_for_job(job.id).status == "succeeded"
         done = job.id
+    for _ in range(2):
+        words = client.get_model("bad-words").latest.checkpoint
+        assert words is not None
+        client.promote_checkpoint("bad-champions", words)
+    client.set_alias("bad-champions", "champion", 1)
     failed = client.create_job(a_job_that_fails())
     assert client.wait_for_job(failed.id).status == "failed"
     an_upload(client, "bad-used")

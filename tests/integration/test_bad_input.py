@@ -29,6 +29,7 @@ from tests.integration.cases.optimizers import OPTIMIZERS
 from tests.integration.cases.paths import PATHS
 from tests.integration.cases.predictions import PREDICTIONS
 from tests.integration.cases.recurrent import RECURRENT
+from tests.integration.cases.registry import REGISTERED, REGISTRY
 from tests.integration.cases.rows import ROWS_REFUSED, ROWS_TAKEN
 from tests.integration.cases.tables import TABLES
 from tests.integration.cases.texts import TEXTS
@@ -56,6 +57,7 @@ CASES = [
     *IMAGES,
     *LOOKS,
     *LEARNING_RATES,
+    *REGISTRY,
 ]
 RIGHT = [
     *ANSWERS,
@@ -66,6 +68,7 @@ RIGHT = [
     *ROWS_TAKEN,
     *IMAGES_TAKEN,
     *LEARNING_RATES_TAKEN,
+    *REGISTERED,
 ]
 
 

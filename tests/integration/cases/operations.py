@@ -41,13 +41,17 @@ OPERATIONS = [
     ("GET", "/v1/models/{model}/versions"),
     ("POST", "/v1/models/{model}/versions"),
     ("POST", "/v1/models/{model}/predict"),
+    ("PATCH", "/v1/models/{model}"),
+    ("DELETE", "/v1/models/{model}"),
+    ("PUT", "/v1/models/{model}/aliases/{alias}"),
+    ("DELETE", "/v1/models/{model}/aliases/{alias}"),
 ]
-NOBODY = {"job_id": "job_1", "name": "nothing", "model": "nobody", "client_id": "nobody", "recipe": "nothing"}
+NOBODY = {"job_id": "job_1", "name": "nothing", "model": "nobody", "client_id": "nobody", "recipe": "nothing", "alias": "champion"}
 NOT_FOUND = {"job_id": "job_not_found", "name": "dataset_not_found", "model": "model_not_found", "recipe": "recipe_not_found"}
 A_JOB = {"dataset": "eating", "architecture": "rnn"}
 PUT_JOB = "/v1/jobs/by-client-id/{client_id}"
 VERSIONS = "/v1/models/{model}/versions"
-A_BODY = {"/v1/jobs": A_JOB, PUT_JOB: A_JOB, "/v1/jobs/{job_id}/fork": {}, VERSIONS: {"checkpoint": "ckpt_1"}, "/v1/models/{model}/predict": {"inputs": [""]}}
+A_BODY = {"/v1/jobs": A_JOB, PUT_JOB: A_JOB, "/v1/jobs/{job_id}/fork": {}, VERSIONS: {"checkpoint": "ckpt_1"}, "/v1/models/{model}/predict": {"inputs": [""]}, "/v1/models/{model}": {}, "/v1/models/{model}/aliases/{alias}": {"version": 1}}
 NUL = dict.fromkeys(NOBODY, "%00")
 LONG = dict.fromkeys(NOBODY, "x" * 600)
 
@@ -55,7 +59,7 @@ LONG = dict.fromkeys(NOBODY, "x" * 600)
 def _edges() -> Iterator[Case]:
     for method, template in OPERATIONS:
         name, path = f"{method} {template}", template.format_map(NOBODY)
-        body = A_BODY.get(template) if method != "GET" else None
+        body = A_BODY.get(template) if method not in {"GET", "DELETE"} else None
         yield Case(f"a foreign host: {name}", 403, "foreign_host", method=method, path=path, headers={"Host": "example.org"})
         if not template.startswith("/v1/"):
             continue
@@ -73,7 +77,8 @@ def _edges() -> Iterator[Case]:
 def _methods() -> Iterator[Case]:
     for template in dict.fromkeys(template for _, template in OPERATIONS):
         path = template.format_map(NOBODY)
-        yield Case(f"PATCH {template}", 405, "method_not_allowed", method="PATCH", path=path)
+        if ("PATCH", template) not in OPERATIONS:
+            yield Case(f"PATCH {template}", 405, "method_not_allowed", method="PATCH", path=path)
         if template.startswith("/v1/") and template != PUT_JOB:  # there it is part of the id
             yield Case(f"slash at the end: {template}", 404, "path_not_found", method="GET", path=f"{path}/")
 

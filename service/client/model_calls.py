@@ -1,0 +1,73 @@
+"""The calls about models: their names, versions and aliases."""
+
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from service.client.call import Call, key_of_a_call, path_of
+from service.client.verbs import delete, get, post, send
+from service.domain.models import Alias, Model, ModelList, ModelVersion, ModelVersionList
+
+
+def list_models(
+    *,
+    limit: int | None = None,
+    after: str | None = None,
+    task: str | None = None,
+    tag: str | None = None,
+) -> Call[ModelList]:
+    """List one page of named models, newest first; `tag` is one that they have."""
+    query = {"limit": limit, "after": after, "task": task, "tag": tag}
+    return get("/v1/models", ModelList, query=query)
+
+
+def get_model(name: str) -> Call[Model]:
+    """Read a named model with its newest version."""
+    return get(path_of("models", name), Model)
+
+
+def get_model_version(reference: str) -> Call[ModelVersion]:
+    """Read one version: `name@3`, `name@alias`, `name@latest` or `mdl_…`."""
+    return get(path_of("models", reference), ModelVersion)
+
+
+def list_model_versions(
+    name: str, *, limit: int | None = None, after: str | None = None
+) -> Call[ModelVersionList]:
+    """List one page of a model's versions, newest first."""
+    query = {"limit": limit, "after": after}
+    return get(path_of("models", name, "versions"), ModelVersionList, query=query)
+
+
+def promote_checkpoint(name: str, checkpoint: str) -> Call[ModelVersion]:
+    """Serve a checkpoint of any job as the next version of a model; a new name makes a new one."""
+    body: dict[str, JsonValue] = {"checkpoint": checkpoint}
+    path, key = path_of("models", name, "versions"), key_of_a_call(None)
+    return post(path, ModelVersion, body=body, repeatable=True, idempotency_key=key)
+
+
+def describe_model(
+    name: str, *, description: str | None = None, tags: Sequence[str] | None = None
+) -> Call[Model]:
+    """Say what a model is for, and by which words it is found. What is not given stays."""
+    given: dict[str, JsonValue] = {}
+    if description is not None:
+        given["description"] = description or None
+    if tags is not None:
+        given["tags"] = [*tags]
+    return send("PATCH", path_of("models", name), Model, given)
+
+
+def set_alias(name: str, alias: str, version: int) -> Call[Alias]:
+    """Let `name@alias` stand for a version from now on."""
+    return send("PUT", path_of("models", name, "aliases", alias), Alias, {"version": version})
+
+
+def delete_alias(name: str, alias: str) -> Call[None]:
+    """Forget an alias; its version stays."""
+    return delete(path_of("models", name, "aliases", alias))
+
+
+def delete_model(reference: str) -> Call[None]:
+    """Delete a version (`name@3`, `mdl_…`) or all of a name; ConflictError if an alias is there."""
+    return delete(path_of("models", reference))
