@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from service.api.parts import Parts
 from service.domain.jobs import Job, NewJob
 from service.domain.problems import Unavailable
-from service.store import beginnings
+from service.store import beginnings, versions
 from service.store import jobs as job_store
 from service.store.beginnings import FirstCheckpoint
 from service.store.engine import database_now
@@ -29,8 +29,11 @@ def accept(
 ) -> Job:
     """Put a job into the queue, with the checkpoints that it begins with.
 
-    Raises QueueFull, ClientIdTaken, DatasetNotFound, JobNotFound and CheckpointNotFound.
+    Raises QueueFull, ClientIdTaken, ModelTaskDiffers, DatasetNotFound, JobNotFound and
+    CheckpointNotFound.
     """
+    if new.spec.model is not None:
+        versions.check_task(session, new.spec.model, new.spec.task)
     if job_store.count_queued(session) >= parts.settings.max_queued_jobs:
         raise QueueFull(parts.settings.max_queued_jobs)
     now = database_now(session)

@@ -42,7 +42,7 @@ from service.domain.sameness import request_sha256
 from service.domain.text import ShortText
 from service.domain.transitions import JobAction
 from service.store import checkpoints as checkpoint_store
-from service.store import client_ids
+from service.store import client_ids, versions
 from service.store import jobs as job_store
 from service.store.engine import database_now
 from service.store.jobs import JobFilters
@@ -79,6 +79,9 @@ def create_job(
     spec = parts.catalogue.resolve(body, facts)
     spec, first = take_over(parts, spec, facts, body.initialize_from, hold=not validate_only)
     if validate_only:
+        if spec.model is not None:
+            with parts.database.read() as session:
+                versions.check_task(session, spec.model, spec.task)
         return _as_json(parts.catalogue.plan(spec, facts))
     new = _new_job(spec, body, client_id=body.client_id)
     with once.begin() as session:

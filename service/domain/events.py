@@ -17,7 +17,8 @@
 | `reclaimed` | its worker's lease expired; it is queued again | `reason` |
 | `succeeded`, `failed` | the end | the result in short; `code`, `message`, `hint` |
 
-Warnings have the codes `resume_not_exact`, `state_dropped`, `initialized_from`, `patience_renewed`.
+Warnings have the codes `resume_not_exact`, `state_dropped`, `initialized_from`, `patience_renewed`,
+`model_task_differs`.
 """
 
 from typing import Literal

@@ -221,8 +221,8 @@ class ModelTaskDiffers(Conflict):
 
     def __init__(self, name: str, task: str, other: str) -> None:
         super().__init__(
-            f"{name!r} is a model of {task}, and this checkpoint is of {other}: whoever asks the "
-            "model would be answered otherwise. Choose another name."
+            f"{name!r} is a model of {task}, and this would be a version of {other}: whoever asks "
+            "the model would be answered otherwise. Choose another name."
         )
 
 

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline, JobResult, JobSpec, RunInfo
 from service.store import events
-from service.store.errors import NothingToServe
+from service.store.errors import ModelTaskDiffers, NothingToServe
 from service.store.leases import change_held, held_job, leaving_running
 from service.store.tables import CheckpointRow, JobRow
-from service.store.versions import add_version, next_version
+from service.store.versions import add_version, check_task, next_version
 
 
 def best_weights(session: Session, job_id: str) -> str:
@@ -36,12 +36,13 @@ def succeed(
     job = held_job(session, lease)
     spec = JobSpec.model_validate(job.spec)
     best = _best(session, job.id)
-    version = next_version(session, spec.model, now) if spec.model else None
+    name = _free_name(session, job.id, spec, now)
+    version = next_version(session, name, now) if name else None
     version_id = add_version(
         session,
         best,
         job,
-        name=spec.model,
+        name=name,
         version=version,
         baseline=baseline,
         evaluation=evaluation,
@@ -49,7 +50,7 @@ def succeed(
         now=now,
     )
     result = JobResult(
-        model=spec.model or version_id,
+        model=name or version_id,
         version=version,
         model_id=version_id,
         checkpoint=best.id,
@@ -63,6 +64,23 @@ def succeed(
     data = {"model": result.model, "version": version, "checkpoint": best.id, "reason": reason}
     events.append(session, job.id, "succeeded", data=data, now=now)
     return result
+
+
+def _free_name(session: Session, job_id: str, spec: JobSpec, now: datetime) -> str | None:
+    """Return the model that the job shall make a version of; none, if another task took the name.
+
+    That was checked when the job came, but others end before it; its work shall not be lost.
+    """
+    if spec.model is None:
+        return None
+    try:
+        check_task(session, spec.model, spec.task)
+    except ModelTaskDiffers as taken:
+        message = f"The version is under no name: {taken.detail}"
+        data = {"code": taken.code, "message": message}
+        events.append(session, job_id, "warning", data=data, now=now)
+        return None
+    return spec.model
 
 
 def _best(session: Session, job_id: str) -> CheckpointRow:

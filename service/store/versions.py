@@ -24,11 +24,7 @@ def promote(
     """
     row, job = _locked(session, checkpoint_id)
     version = next_version(session, name, now)
-    others = sa.select(ModelVersionRow.task).where(ModelVersionRow.name == name)
-    task = JobSpec.model_validate(job.spec).task
-    for other in session.scalars(others.limit(1)):
-        if other != task:
-            raise ModelTaskDiffers(name, other, task)
+    check_task(session, name, JobSpec.model_validate(job.spec).task)
     made = add_version(
         session,
         row,
@@ -41,6 +37,14 @@ def promote(
         now=now,
     )
     return get_version(session, made)
+
+
+def check_task(session: Session, name: str, task: str) -> None:
+    """Raise ModelTaskDiffers where the versions of a model learned another task."""
+    others = sa.select(ModelVersionRow.task).where(ModelVersionRow.name == name)
+    for other in session.scalars(others.limit(1)):
+        if other != task:
+            raise ModelTaskDiffers(name, other, task)
 
 
 def add_version(

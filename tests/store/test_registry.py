@@ -3,12 +3,24 @@
 import pytest
 
 from service.domain.models import ModelChange
-from service.store import jobs, models, registry
+from service.store import events, jobs, models, registry, results
 from service.store.blobs import collect
 from service.store.engine import Database
 from service.store.errors import AliasNotFound, ModelInUse, ModelNotFound
 from service.store.tables import BlobRow
-from tests.builders import NOON, a_trained_job
+from tests.builders import (
+    BASELINE,
+    COMPONENTS,
+    NOON,
+    a_claim,
+    a_dataset,
+    a_draft,
+    a_queued_job,
+    a_recorder,
+    a_spec,
+    a_trained_job,
+    find_claim,
+)
 
 
 def alias(database: Database, name: str, to: int, *, model: str = "먹기") -> None:
@@ -164,3 +176,28 @@ def test_models_are_found_by_their_tags(three: Database) -> None:
 def test_a_model_that_is_not_there_cannot_be_described(three: Database) -> None:
     with pytest.raises(ModelNotFound):
         change(three, "nobody", description="?")
+
+
+def test_a_name_that_another_task_took_meanwhile_does_not_cost_a_job_its_model(
+    database: Database,
+) -> None:
+    late = a_queued_job(database, model="eating")
+    recorder = a_recorder(database, claim := a_claim(database))
+    recorder.checkpoint(a_draft(kinds=("best", "latest")))
+    other = a_spec(a_dataset(database), model="eating").model_copy(update={"task": "singing"})
+    a_queued_job(database, spec=other)
+    second = find_claim(database, components=[*COMPONENTS, "task:singing"])
+    assert second is not None
+    a_recorder(database, second).checkpoint(a_draft(kinds=("best", "latest")))
+    with database.begin() as session:
+        results.succeed(session, second.lease, baseline=BASELINE, now=NOON)
+
+    with database.begin() as session:
+        result = results.succeed(session, claim.lease, baseline=BASELINE, now=NOON)
+
+    assert (result.model, result.version) == (result.model_id, None)
+    with database.read() as session:
+        seen = events.list_events(session, late.id)
+        assert models.get_servable(session, late.id).task == "next_word"
+        assert models.get_model(session, "eating").task == "singing"
+    assert [each.data["code"] for each in seen if each.type == "warning"] == ["model_task_differs"]

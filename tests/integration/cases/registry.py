@@ -48,6 +48,9 @@ REGISTRY = [
     Case("an alias as plain text", 415, "unsupported_media_type", method="PUT", path=ALIAS, content=b"1", headers={"Content-Type": "text/plain"}),
     Case("an alias that is no JSON", 400, "malformed_json", method="PUT", path=ALIAS, content=b"{", headers={"Content-Type": "application/json"}),
     Case("the next word of an alias that nobody gave", 404, "model_not_found", path="/v1/models/bad-champions@nobody/predict", body={"inputs": ["I"]}),
+    Case("a job for the name of a model of another task", 409, "model_task_differs", body={"model": "bad-images", "dataset": "eating", "architecture": "rnn"}),
+    Case("a plan for the name of a model of another task", 409, "model_task_differs", path="/v1/jobs?validate_only=true", body={"model": "bad-images", "dataset": "eating", "architecture": "rnn"}),
+    Case("a fork for the name of a model of another task", 409, "model_task_differs", path="/v1/jobs/{succeeded}/fork", body={"patch": {"model": "bad-images", "training": {"max_steps": 5}}}),
     Case("models with a NUL for a tag", 422, "invalid_request", "/query/tag", method="GET", path="/v1/models?tag=%00"),
 ]
 
