@@ -22,6 +22,7 @@ from service.architectures.attention import Attention, Rotary
 from service.architectures.base import Architecture, ArchitectureConfig, Output, Recipe
 from service.architectures.gradients import rms_norm
 from service.domain.components import Component
+from service.domain.problems import invalid_field
 from service.domain.shapes import END_OF_TEXT, TextClassShape, TextShape
 from service.domain.validation import invalid_fields
 
@@ -270,9 +271,12 @@ class Encoder(nn.Module):
 
 
 def build(config: TransformerConfig, shape: TextShape | TextClassShape) -> Decoder | Encoder:
-    """Build the network. Raises Invalid where the heads do not fit the width."""
+    """Build the network. Raises Invalid where its options do not go together, or with the shape."""
     _check_heads(config)
     if isinstance(shape, TextClassShape):
+        if config.tied_embeddings:
+            detail = "ties words to the words that may follow; a whole text is followed by none"
+            raise invalid_field("/architecture/tied_embeddings", f"{detail}: leave it out")
         return Encoder(config, shape.vocabulary_size, shape.classes)
     return Decoder(config, shape.vocabulary_size)
 

@@ -19,6 +19,7 @@ TRANSFORMERS = [
     Case("a width that the heads do not divide", **transformer("/architecture/width", width=10, heads=4)),
     Case("heads that do not divide the width", **transformer("/architecture/heads", heads=3)),
     Case("heads too narrow for pairs", **transformer("/architecture/width", width=6, heads=2)),
+    Case("tied embeddings of classes", **transformer("/architecture/tied_embeddings", dataset="sms-spam", tied_embeddings=True)),
     Case("heads that do not fit for texts with labels", **transformer("/architecture/heads", dataset="sms-spam", heads=3)),
     Case("no head", **transformer("/architecture/heads", heads=0)),
     Case("no layer", **transformer("/architecture/layers", layers=0)),
