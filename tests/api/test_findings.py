@@ -96,10 +96,16 @@ ILL: dict[str, tuple[dict[str, Any], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", ILL)
-def test_a_finding_is_read_by_its_type_and_its_patch_forks_the_job(
-    workshop: Workshop, name: str
-) -> None:
+def test_a_finding_is_read_by_its_type_and_its_patch_forks_the_job(workshop: Workshop) -> None:
+    examine_and_fork(workshop, "crawling")
+
+
+@pytest.mark.parametrize("name", sorted(ILL.keys() - {"crawling"}))
+def test_so_it_is_with_other_illnesses(quick: Workshop, name: str) -> None:
+    examine_and_fork(quick, name)
+
+
+def examine_and_fork(workshop: Workshop, name: str) -> None:
     request, codes = ILL[name]
     if request.get("dataset", {}).get("name") == "rows":
         add_rows(workshop)
