@@ -15,6 +15,7 @@ from service.client import (
     UnavailableError,
     calls,
     dataset_calls,
+    model_calls,
 )
 from service.client.call import Call, Outcome
 from service.client.retrying import BEING_DONE, NOTHING_DONE, Attempts, RetryPolicy
@@ -206,7 +207,7 @@ def test_a_job_that_was_perhaps_started_is_asked_for_again_with_its_key(
         START,
         dataset_calls.add_dataset({"name": "poems"}, {"file": b""}),
         calls.fork_job("job_1"),
-        calls.promote_checkpoint("eating", "ckpt_1"),
+        model_calls.promote_checkpoint("eating", "ckpt_1"),
     ],
     ids=lambda call: call.path,
 )

@@ -50,7 +50,7 @@ def claim_with(
     database: Database, *, torch: str = "2.13.0", cpu: str = "AVX2", threads: int = 2
 ) -> Claim | None:
     """Look for work on a machine."""
-    machine = offers(torch=torch, cpu_capability=cpu, devices=["cpu"])
+    machine = offers(torch=torch, cpu_capability=cpu, devices=["cpu"], bfloat16=True)
     return find_claim(database, components=[*COMPONENTS, *machine, *offers_threads(threads)])
 
 

@@ -22,11 +22,15 @@ def named(name: str) -> str:
     return f"{MODEL}/aliases/{name}"
 
 
+DESCRIPTIONS: list[Any] = [3, True, [], {}]
+TAGS: list[Any] = [3, "food", {}, True]
+VERSIONS: list[Any] = [0, -1, 1.5, "1", True, None, [], 10**30]
+
 REGISTRY = [
-    *(Case(f"a description: {value!r}", **describe("/description", description=value)) for value in (3, True, [], {})),
+    *(Case(f"a description: {value!r}", **describe("/description", description=value)) for value in DESCRIPTIONS),
     Case("a description of a megabyte", **describe("/description", description="x" * 1_000_000)),
     Case("a NUL in a description", **describe("/description", description="a\0b")),
-    *(Case(f"tags: {value!r}", **describe("/tags", tags=value)) for value in (3, "food", {}, True)),
+    *(Case(f"tags: {value!r}", **describe("/tags", tags=value)) for value in TAGS),
     Case("a tag that is a number", **describe("/tags/1", tags=["food", 3])),
     Case("a tag of 600 characters", **describe("/tags/0", tags=["x" * 600])),
     Case("too many tags", **describe("/tags", tags=[str(n) for n in range(51)])),
@@ -34,7 +38,7 @@ REGISTRY = [
     Case("a description of a version", 422, "invalid_request", "/path/model", method="PATCH", path=f"{MODEL}@1", body={}),
     Case("a description as plain text", 415, "unsupported_media_type", method="PATCH", path=MODEL, content=b"good", headers={"Content-Type": "text/plain"}),
     Case("a description that is no JSON", 400, "malformed_json", method="PATCH", path=MODEL, content=b"{", headers={"Content-Type": "application/json"}),
-    *(Case(f"an alias for version {value!r}", **alias("/version", body={"version": value})) for value in (0, -1, 1.5, "1", True, None, [], 10**30)),
+    *(Case(f"an alias for version {value!r}", **alias("/version", body={"version": value})) for value in VERSIONS),
     Case("an alias for nothing", **alias("/version", body={})),
     Case("an alias with more", **alias("/weight", body={"version": 1, "weight": 2})),
     Case("an alias that is a number", **alias("/path/alias", path=named("3"))),
