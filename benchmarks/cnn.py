@@ -96,9 +96,9 @@ def _plain(data: ImageData) -> Trained:
     optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
     images, labels = (
         _normalised(torch.from_numpy(data.images.copy())),
-        torch.from_numpy(data.labels),
+        torch.from_numpy(data.labels.copy()),
     )
-    test, expected = _normalised(torch.from_numpy(data.test_images)), data.test_labels
+    test, expected = _normalised(torch.from_numpy(data.test_images.copy())), data.test_labels
     right = 0
     began = time.perf_counter()
     for _ in range(EPOCHS):
@@ -110,7 +110,7 @@ def _plain(data: ImageData) -> Trained:
         model.eval()
         with torch.no_grad():
             guesses = torch.cat([model(some).argmax(1) for some in torch.split(test, BATCH)])
-            right = int((guesses == torch.from_numpy(expected)).sum())
+            right = int((guesses == torch.from_numpy(expected.copy())).sum())
     took = time.perf_counter() - began
     return Trained(EPOCHS * len(images) / took, right / len(test))
 

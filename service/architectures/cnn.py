@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from service.architectures.activations import ACTIVATIONS, Activation
 from service.architectures.base import Architecture, ArchitectureConfig, Recipe
+from service.architectures.dropout import Dropout
 from service.architectures.layers import (
     ABOUT_INITIALIZATION,
     BatchNorm2d,
@@ -105,7 +106,7 @@ class Cnn(nn.Module):
         )
         inputs = config.hidden_sizes[-1] if config.hidden_sizes else features
         last = nn.Linear(inputs, shape.classes)
-        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(config.dropout), *hidden, last)
+        self.head = nn.Sequential(nn.Flatten(), Dropout(config.dropout), *hidden, last)
         initialize(self, config.initialization, config.activation, last=last)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from service.architectures.activations import ACTIVATIONS, GAINS, Activation
+from service.architectures.dropout import Dropout
 
 
 class BatchNorm1d(nn.BatchNorm1d):
@@ -39,7 +40,7 @@ def dense_layers(
             layers.append(BatchNorm1d(size))
         layers.append(ACTIVATIONS[activation]())
         if dropout:
-            layers.append(nn.Dropout(dropout))
+            layers.append(Dropout(dropout))
         inputs = size
     return layers
 

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from service.architectures import layers
 from service.architectures.base import ArchitectureConfig, Output
+from service.architectures.dropout import Dropout
 from service.domain.problems import invalid_field
 from service.domain.shapes import END_OF_TEXT, TextClassShape, TextShape
 
@@ -110,7 +111,7 @@ class Recurrent(nn.Module):
         sizes = [words, *[ways * hidden] * (config.layers - 1)]
         self.layers = nn.ModuleList(map(kind.layer, sizes))
         self.backward_layers = nn.ModuleList(map(kind.layer, sizes) if ways == 2 else [])
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         width = ways * hidden
         tied = config.tied_embeddings
         self.W_yx = None if tied else nn.Parameter(torch.empty(outputs, width))

@@ -20,6 +20,7 @@ from torch.nn import functional
 from service.architectures.activations import SquaredRelu
 from service.architectures.attention import Attention, Rotary
 from service.architectures.base import Architecture, ArchitectureConfig, Output, Recipe
+from service.architectures.dropout import Dropout
 from service.architectures.gradients import rms_norm
 from service.domain.components import Component
 from service.domain.problems import invalid_field
@@ -142,7 +143,7 @@ class Layer(nn.Module):
         self.before_attention, self.before_mlp = Branch(config), Branch(config)
         self.attention = Attention(config.width, config.heads, causal=causal, first=first)
         self.mlp = Mlp(config.mlp, config.width)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(
         self,
@@ -175,7 +176,7 @@ class Trunk(nn.Module):
         if self.places is not None:
             nn.init.normal_(self.places.weight, std=_EMBEDDING_STD)
         self.norm = Normalise(config.norm, width)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(
             Layer(config, causal=causal, first=index == 0) for index in range(config.layers)
         )

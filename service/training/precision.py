@@ -26,7 +26,7 @@ from service.training.device import has_bfloat16, is_small
 from service.training.failures import PrecisionNotAvailable
 from service.training.validation import on_device, stream_seed
 
-_ROUNDS, _SECONDS = 5, 2.0
+_ROUNDS, _SECONDS = 3, 2.0
 """A trial has so many rounds, or fewer if they take so long; each trains once in both ways."""
 _WORTH = 0.9
 """Of the time in float32: bfloat16 must take less, for it also costs some accuracy."""
@@ -92,8 +92,8 @@ def _faster(train: Callable[[Computed], None], device: torch.device) -> Computed
     for _ in range(max(1, min(_ROUNDS, int(_SECONDS / max(first, 1e-9))))):
         for precision, times in taken.items():
             times.append(_seconds(train, precision, device))
-    worth = min(taken["bfloat16"]) < _WORTH * min(taken["float32"])
-    return "bfloat16" if worth else "float32"
+    ratio = min(taken["bfloat16"]) / min(taken["float32"])
+    return "bfloat16" if ratio < _WORTH else "float32"
 
 
 def _seconds(train: Callable[[Computed], None], precision: Computed, device: torch.device) -> float:

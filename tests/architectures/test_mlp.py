@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from service.architectures.dropout import Dropout
 from service.architectures.layers import BatchNorm1d
 from service.architectures.mlp import MlpConfig, build
 from service.domain.shapes import ImageShape
@@ -34,7 +35,7 @@ def test_batch_norm_and_dropout_stand_where_asked() -> None:
     model = build(MlpConfig(hidden_sizes=(4,), batch_norm=True, dropout=0.5), SHAPE)
 
     kinds = [type(layer) for layer in model.children()]
-    assert kinds == [nn.Flatten, nn.Linear, BatchNorm1d, nn.ReLU, nn.Dropout, nn.Linear]
+    assert kinds == [nn.Flatten, nn.Linear, BatchNorm1d, nn.ReLU, Dropout, nn.Linear]
 
 
 @pytest.mark.parametrize("activation", ["step", "sigmoid", "tanh", "relu", "gelu"])
