@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Depends, FastAPI
 
 from service.api import (
+    cards,
     certificates,
     components,
     datasets,
@@ -149,6 +150,7 @@ def _parts(settings: Settings) -> list[Part]:
         part(events.router, "train", body, threaded),
         part(certificates.router, "train", body, threaded),
         part(models.router, "predict", body, threaded),
+        part(cards.router, "predict", body, threaded),
         part(promotions.router, "train", body, threaded),
         part(registry.router, "train", body, threaded),
         part(registry.deletion, "admin", body, threaded),

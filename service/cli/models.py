@@ -79,6 +79,20 @@ def show_model(
     output.print_fields(fields)
 
 
+@app.command("card")
+def show_card(
+    model: Annotated[str, typer.Argument(help="A version, as eating@3; a name: the newest.")],
+    url: options.Url = options.DEFAULT_URL,
+    json: options.Json = False,
+) -> None:
+    """Print a model card in Markdown: data, training, metrics with intervals, limits."""
+    with connect(url) as client:
+        if json:
+            output.print_json(client.get_model_card(model))
+        else:
+            output.results.print(client.get_model_card_text(model), markup=False, end="")
+
+
 @app.command("promote")
 def promote_checkpoint(
     name: Annotated[str, typer.Argument(help="Name of the model; a new one makes a new model.")],

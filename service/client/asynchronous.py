@@ -132,6 +132,8 @@ class AsyncClient:
     get_model = _sends(model_calls.get_model)
     get_model_version = _sends(model_calls.get_model_version)
     list_model_versions = _sends(model_calls.list_model_versions)
+    get_model_card = _sends(model_calls.get_model_card)
+    get_model_card_text = _sends(model_calls.get_model_card_text)
     promote_checkpoint = _sends(model_calls.promote_checkpoint)
     describe_model = _sends(model_calls.describe_model)
     set_alias = _sends(model_calls.set_alias)

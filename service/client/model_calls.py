@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
+from service.client import answers
 from service.client.call import Call, key_of_a_call, path_of
 from service.client.verbs import delete, get, post, send
+from service.domain.cards import ModelCard
 from service.domain.models import Alias, Model, ModelList, ModelVersion, ModelVersionList
 
 
@@ -37,6 +39,22 @@ def list_model_versions(
     """List one page of a model's versions, newest first."""
     query = {"limit": limit, "after": after}
     return get(path_of("models", name, "versions"), ModelVersionList, query=query)
+
+
+def get_model_card(reference: str) -> Call[ModelCard]:
+    """Read what a version is made of and worth; a name is its newest version."""
+    return get(path_of("models", reference, "card"), ModelCard)
+
+
+def get_model_card_text(reference: str) -> Call[str]:
+    """Read the card as Markdown, for people."""
+    return Call(
+        method="GET",
+        path=path_of("models", reference, "card"),
+        read=answers.read_text,
+        repeatable=True,
+        headers={"Accept": "text/markdown"},
+    )
 
 
 def promote_checkpoint(name: str, checkpoint: str) -> Call[ModelVersion]:

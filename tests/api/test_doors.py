@@ -18,6 +18,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/models"): "predict",
     ("GET", "/v1/models/{model}"): "predict",
     ("GET", "/v1/models/{model}/versions"): "predict",
+    ("GET", "/v1/models/{model}/card"): "predict",
     ("POST", "/v1/models/{model}/versions"): "train",
     ("POST", "/v1/models/{model}/predict"): "predict",
     ("PATCH", "/v1/models/{model}"): "train",

@@ -39,6 +39,7 @@ OPERATIONS = [
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{model}"),
     ("GET", "/v1/models/{model}/versions"),
+    ("GET", "/v1/models/{model}/card"),
     ("POST", "/v1/models/{model}/versions"),
     ("POST", "/v1/models/{model}/predict"),
     ("PATCH", "/v1/models/{model}"),

@@ -55,10 +55,14 @@ REGISTRY = [
     Case("a job for the name of a model of another task", 409, "model_task_differs", body={"model": "bad-images", "dataset": "eating", "architecture": "rnn"}),
     Case("a plan for the name of a model of another task", 409, "model_task_differs", path="/v1/jobs?validate_only=true", body={"model": "bad-images", "dataset": "eating", "architecture": "rnn"}),
     Case("a fork for the name of a model of another task", 409, "model_task_differs", path="/v1/jobs/{succeeded}/fork", body={"patch": {"model": "bad-images", "training": {"max_steps": 5}}}),
+    Case("the card of a job", 404, "model_not_found", method="GET", path="/v1/models/{succeeded}/card"),
+    Case("the card of an alias that nobody gave", 404, "model_not_found", method="GET", path="/v1/models/bad-champions@nobody/card"),
     Case("models with a NUL for a tag", 422, "invalid_request", "/query/tag", method="GET", path="/v1/models?tag=%00"),
 ]
 
 REGISTERED = [
+    Case("a card", 200, None, method="GET", path="/v1/models/bad-images/card"),
+    Case("a card by an alias", 200, None, method="GET", path="/v1/models/bad-champions@champion/card"),
     Case("a description", 200, None, method="PATCH", path=MODEL, body={"description": "맛있는 것", "tags": ["한국어", "food", "food"]}),
     Case("nothing said", 200, None, method="PATCH", path=MODEL, body={}),
     Case("a description taken away", 200, None, method="PATCH", path=MODEL, body={"description": None, "tags": None}),
