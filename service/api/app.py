@@ -11,6 +11,7 @@ from service.api import (
     datasets,
     events,
     forks,
+    generations,
     idempotency,
     jobs,
     looking,
@@ -142,6 +143,7 @@ def _parts(settings: Settings) -> list[Part]:
     threaded = Depends(refuse_when_full)
     return [
         part(predictions.router, "predict"),  # first: whoever routes tries them in this order
+        part(generations.router, "predict"),
         Part(system.probes, [], None),
         part(system.router, "train", body, threaded),
         part(jobs.router, "train", body, threaded),

@@ -16,7 +16,8 @@ from service.api.links import add_links
 from service.api.problems import ProblemDetails, problem_responses
 from service.catalogue import Catalogue
 from service.domain.datasets import DatasetBody
-from service.domain.models import PromotionRequest
+from service.domain.generations import GenerateRequest
+from service.domain.models import AliasRequest, ModelChange, PromotionRequest
 from service.domain.predictions import PredictRequest
 from service.domain.requests import ForkRequest
 
@@ -49,6 +50,9 @@ def _document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
         PredictRequest,
         ForkRequest,
         PromotionRequest,
+        ModelChange,
+        AliasRequest,
+        GenerateRequest,
         ProblemDetails,
     ]
     _, schemas = models_json_schema(

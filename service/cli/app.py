@@ -8,7 +8,19 @@ import sys
 
 import typer
 
-from service.cli import datasets, jobs, keys, models, output, predict, recipes, serve, train, watch
+from service.cli import (
+    datasets,
+    generate,
+    jobs,
+    keys,
+    models,
+    output,
+    predict,
+    recipes,
+    serve,
+    train,
+    watch,
+)
 from service.cli.demo import command as demo
 from service.client import TrainyardError
 
@@ -30,6 +42,7 @@ app.command("train")(train.train)
 app.add_typer(jobs.app, name="jobs")
 app.command("watch")(watch.watch)
 app.command("predict")(predict.predict)
+app.command("generate")(generate.generate)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
 app.command("demo")(demo.demo)

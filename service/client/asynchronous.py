@@ -1,7 +1,7 @@
 """The asynchronous client: the methods of `Client`, to be awaited, for asyncio and trio."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
 from types import TracebackType
@@ -23,11 +23,13 @@ from service.client import (
 from service.client.call import Call, Outcome, ResultT, presented
 from service.client.client import DEFAULT_URL
 from service.client.errors import UnavailableError, UnreachableError
+from service.client.hearing import Hearing
 from service.client.listening import AGAIN, Listening
 from service.client.listening import PATIENCE as LISTEN_PATIENCE
 from service.client.retrying import Attempts, RetryPolicy
 from service.client.watching import Following
 from service.domain.events import Event
+from service.domain.generations import GeneratedToken, GenerateRequest, Generation
 from service.domain.jobs import Job
 
 P = ParamSpec("P")
@@ -134,6 +136,7 @@ class AsyncClient:
     list_model_versions = _sends(model_calls.list_model_versions)
     get_model_card = _sends(model_calls.get_model_card)
     get_model_card_text = _sends(model_calls.get_model_card_text)
+    generate = _sends(model_calls.generate)
     promote_checkpoint = _sends(model_calls.promote_checkpoint)
     describe_model = _sends(model_calls.describe_model)
     set_alias = _sends(model_calls.set_alias)
@@ -216,6 +219,29 @@ class AsyncClient:
                     yield event
                 if listening.over:
                     return
+
+    async def stream_text(
+        self, model: str, request: GenerateRequest | Mapping[str, Any]
+    ) -> AsyncIterator[GeneratedToken | Generation]:
+        """Yield each token while a text is written, and at last the whole `Generation`.
+
+        Who stops iterating stops the writing.
+        """
+        hearing = Hearing(model, request)
+        async with AsyncExitStack() as opened:
+            asked = await self._request_of(hearing.call(), ExitStack())
+            try:
+                response = await self._http.send(asked, stream=True)
+                opened.push_async_callback(response.aclose)
+                if response.status_code != httpx.codes.OK.value:
+                    await response.aread()
+                hearing.begin(response)
+                async for text in response.aiter_text():
+                    for heard in hearing.hear(text):
+                        yield heard
+            except httpx.RequestError as error:
+                raise answers.unanswered(error, self.url) from error
+        hearing.end()
 
     async def wait_for_job(
         self,

@@ -1,10 +1,10 @@
 """The synchronous client. Its methods send the calls of `calls`, each under its own name."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self
+from typing import Any, Concatenate, ParamSpec, Self
 
 import httpx
 
@@ -19,11 +19,13 @@ from service.client import (
 )
 from service.client.call import Call, Outcome, ResultT, presented
 from service.client.errors import UnavailableError, UnreachableError
+from service.client.hearing import Hearing
 from service.client.listening import AGAIN, Listening
 from service.client.listening import PATIENCE as LISTEN_PATIENCE
 from service.client.retrying import Attempts, RetryPolicy
 from service.client.watching import Following
 from service.domain.events import Event
+from service.domain.generations import GeneratedToken, GenerateRequest, Generation
 from service.domain.jobs import Job
 
 P = ParamSpec("P")
@@ -122,6 +124,7 @@ class Client:
     list_model_versions = _sends(model_calls.list_model_versions)
     get_model_card = _sends(model_calls.get_model_card)
     get_model_card_text = _sends(model_calls.get_model_card_text)
+    generate = _sends(model_calls.generate)
     promote_checkpoint = _sends(model_calls.promote_checkpoint)
     describe_model = _sends(model_calls.describe_model)
     set_alias = _sends(model_calls.set_alias)
@@ -204,6 +207,28 @@ class Client:
                 yield from listening.hear(text)
                 if listening.over:
                     return
+
+    def stream_text(
+        self, model: str, request: GenerateRequest | Mapping[str, Any]
+    ) -> Iterator[GeneratedToken | Generation]:
+        """Yield each token while a text is written, and at last the whole `Generation`.
+
+        Who stops iterating stops the writing.
+        """
+        hearing = Hearing(model, request)
+        with ExitStack() as opened:
+            asked = writing.request_of(hearing.call(), self._http, opened, timeout=self._timeout)
+            try:
+                response = self._http.send(asked, stream=True)
+                opened.callback(response.close)
+                if response.status_code != httpx.codes.OK.value:
+                    response.read()
+                hearing.begin(response)
+                for text in response.iter_text():
+                    yield from hearing.hear(text)
+            except httpx.RequestError as error:
+                raise answers.unanswered(error, self.url) from error
+        hearing.end()
 
     def wait_for_job(
         self,

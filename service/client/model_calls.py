@@ -1,13 +1,16 @@
 """The calls about models: their names, versions and aliases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import JsonValue
 
 from service.client import answers
 from service.client.call import Call, key_of_a_call, path_of
+from service.client.hearing import said
 from service.client.verbs import delete, get, post, send
 from service.domain.cards import ModelCard
+from service.domain.generations import GenerateRequest, Generation
 from service.domain.models import Alias, Model, ModelList, ModelVersion, ModelVersionList
 
 
@@ -89,3 +92,12 @@ def delete_alias(name: str, alias: str) -> Call[None]:
 def delete_model(reference: str) -> Call[None]:
     """Delete a version (`name@3`, `mdl_…`) or all of a name; ConflictError if an alias is there."""
     return delete(path_of("models", reference))
+
+
+def generate(model: str, request: GenerateRequest | Mapping[str, Any]) -> Call[Generation]:
+    """Let a model of texts write on; `request` has the prompt and how to choose the tokens.
+
+    `stream_text` of the clients tells each token as it is found.
+    """
+    body = said(request, stream=False)
+    return post(path_of("models", model, "generate"), Generation, body=body, repeatable=True)

@@ -34,6 +34,9 @@ TOKENS_PER_WORD: Mapping[TokenizerName, float] = {"word": 1.0, "char": 6.0, "bpe
 SPACE = "\u2581"
 """How `bpe` writes a space inside its pieces."""
 
+_CLOSING = frozenset(".,:;!?)]}%…。、，！？」』）")
+_OPENING = frozenset("([{「『（")
+
 _LONGEST = 1000  # letters of a word, in learning: its time is quadratic in them
 _WORDS_KEPT = 1 << 16
 
@@ -59,6 +62,10 @@ class Tokenizer(Protocol):
         """Write a token so that it can be put behind a text."""
         ...
 
+    def behind(self, text: str, token: str) -> str:
+        """Write a token as it stands behind a text, with what belongs between them."""
+        ...
+
     def kept(self) -> dict[str, JsonValue]:
         """Return what `restore` needs beside vocabulary and case."""
         ...
@@ -81,6 +88,11 @@ class WordTokenizer:
         """Write a word as it is; a space belongs between two."""
         return token
 
+    def behind(self, text: str, token: str) -> str:
+        """Write a word behind a space, unless one is there, or the word is a mark that closes."""
+        joined = not text or text[-1].isspace() or text[-1] in _OPENING or token in _CLOSING
+        return token if joined else f" {token}"
+
     def kept(self) -> dict[str, JsonValue]:
         """Return nothing: the rule is fixed."""
         return {}
@@ -101,6 +113,11 @@ class CharTokenizer:
 
     def shown(self, token: str) -> str:
         """Write a character as it is."""
+        return token
+
+    def behind(self, text: str, token: str) -> str:
+        """Write a character as it is."""
+        del text
         return token
 
     def kept(self) -> dict[str, JsonValue]:
@@ -141,6 +158,11 @@ class BpeTokenizer:
     def shown(self, token: str) -> str:
         """Write a piece with a space in front where a word begins."""
         return token.replace(SPACE, " ")
+
+    def behind(self, text: str, token: str) -> str:
+        """Write a piece with its space, unless one is there."""
+        shown = self.shown(token)
+        return shown.removeprefix(" ") if not text or text[-1].isspace() else shown
 
     def kept(self) -> dict[str, JsonValue]:
         """Return the merges, in their order."""

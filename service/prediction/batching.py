@@ -6,9 +6,9 @@ One thread runs all models of a process, so that predictions never fight each ot
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from service.domain.predictions import Prediction
 from service.domain.problems import Busy
 from service.tasks.base import Encoded, Task, join
 
+ResultT = TypeVar("ResultT")
 MAX_BATCH = 32
 """Inputs that go through a model together, if no single request brings more."""
 
@@ -79,6 +80,10 @@ class Batcher:
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work())
         return await waiting.answered
+
+    async def run(self, work: Callable[[], ResultT]) -> ResultT:
+        """Do some short work on the thread of the models, when its turn comes."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def close(self) -> None:
         """End the thread."""

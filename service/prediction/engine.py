@@ -6,9 +6,11 @@ they never change under their SHA-256), and a thread of its own runs the models 
 """
 
 import asyncio
+import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import Any, NamedTuple, cast
 
@@ -17,24 +19,30 @@ from anyio import CapacityLimiter, to_thread
 from safetensors.torch import load
 
 from service.catalogue import Catalogue
+from service.domain.generations import GenerateRequest, Generation
 from service.domain.models import Servable
 from service.domain.predictions import Input, PredictResponse, Timings
-from service.domain.problems import Busy, Problem, Unavailable
+from service.domain.problems import Busy, Conflict, Problem, Unavailable
+from service.domain.requests import SEED_MAX
 from service.prediction.batching import Batcher, Loaded
 from service.prediction.cache import Cache, Sized
 from service.prediction.names import Names
+from service.prediction.writing import Writer, Written, turns
 from service.store import blobs as blob_store
 from service.store import models as model_store
 from service.store.deadline import refuse_late
 from service.store.engine import Database
 from service.store.errors import BlobGone, DatabaseBusy, DatabaseUnavailable
-from service.tasks.base import Encoded, Task
+from service.tasks.base import Encoded, Task, Writes
 
 ATTEMPTS = 5
 LOOKING_THREADS = 4
 READING_THREADS = 4
 MAX_READING = 32
 """Requests whose pictures or long texts may wait to be read; each holds its whole body."""
+
+MAX_WRITING = 64
+"""Texts that are written at the same time; each takes its turns on the one thread of the models."""
 
 BUSY_SECONDS = 10.0
 """So old may what is known be, while the database is too busy to be asked."""
@@ -54,6 +62,31 @@ class Found(NamedTuple):
     loaded: Loaded
 
 
+class Writing(NamedTuple):
+    """A text that is being written, and by what."""
+
+    servable: Servable
+    writer: Writer
+    seed: int
+
+    def generation(self) -> Generation:
+        """Tell the whole, when it has ended."""
+        return self.writer.generation(self.servable, seed=self.seed)
+
+
+class CannotWrite(Conflict):
+    """The model does not say which word is next."""
+
+    code = "model_cannot_write"
+    title = "The model writes no text"
+
+    def __init__(self, model: str, task: str) -> None:
+        super().__init__(
+            f"{model!r} is a model of {task}; only models of next_word write texts. Ask it with "
+            "/predict."
+        )
+
+
 class Predictor:
     """Serves every model that a name stands for. Used on one event loop."""
 
@@ -66,6 +99,7 @@ class Predictor:
         self._lookers = CapacityLimiter(LOOKING_THREADS)
         self._readers = CapacityLimiter(READING_THREADS)
         self._looks: set[asyncio.Task[None]] = set()
+        self._writing = 0
 
     async def predict(
         self,
@@ -99,6 +133,26 @@ class Predictor:
                 batch_size=answer.batch_size,
             ),
         )
+
+    async def begin_to_write(self, reference: str, asked: GenerateRequest) -> Writing:
+        """Read a prompt. Raises ModelNotFound, ModelNotReady, CannotWrite, and Busy."""
+        servable, loaded = self._remembered(reference) or await self._look(reference)
+        if not isinstance(loaded.task, Writes):
+            raise CannotWrite(servable.model, servable.task)
+        if self._writing >= MAX_WRITING:
+            raise Busy
+        seed = secrets.randbelow(SEED_MAX + 1) if asked.seed is None else asked.seed
+        writer = await self._batcher.run(partial(Writer, loaded, asked, seed=seed))
+        return Writing(servable, writer, seed)
+
+    async def write(self, writing: Writing) -> AsyncIterator[Written]:
+        """Give what is written, turn by turn; who stops asking stops it. Raises Busy."""
+        self._writing += 1
+        try:
+            async for written in turns(writing.writer, self._batcher):
+                yield written
+        finally:
+            self._writing -= 1
 
     async def _read(self, task: Task, inputs: Sequence[Input]) -> Encoded:
         """Encode in a thread, when its turn comes. Raises Busy when too many wait for theirs."""

@@ -7,7 +7,7 @@ inputs become tensors and outputs become predictions. It never knows which archi
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from pydantic import JsonValue
@@ -129,6 +129,36 @@ class Task(Protocol):
         self, logits: Tensor, encoded: Encoded, *, top_k: int, special_tokens: bool
     ) -> list[Prediction]:
         """Make predictions of logits, best candidates first."""
+        ...
+
+
+class Prompt(NamedTuple):
+    """A text as the tokens that a model reads, and what was noticed on the way."""
+
+    tokens: list[int]
+    unknown: list[str]
+    warnings: list[str]
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """A task whose models can write a text on, token by token. A task need not."""
+
+    def read(self, model: nn.Module, text: str) -> Prompt:
+        """Make tokens of a prompt, no more than the model sees."""
+        ...
+
+    def token(self, index: int) -> str:
+        """Return a token of the vocabulary."""
+        ...
+
+    def behind(self, text: str, index: int) -> str:
+        """Write a token as it stands behind a text."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """The token that ends a text; those before it are never written."""
         ...
 
 

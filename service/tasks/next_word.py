@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from service.architectures.base import SequenceModel, WithOutput
+from service.architectures.base import SequenceModel, WithContext, WithOutput
 from service.datasets import tokenizers
 from service.datasets.base import TextData
 from service.datasets.tokenizers import Tokenizer
@@ -22,7 +22,7 @@ from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.predictions import Input, Prediction, TokenCandidate
 from service.domain.shapes import Axis, TextShape
-from service.tasks.base import Batch, Encoded, Prepared, TaskKind
+from service.tasks.base import Batch, Encoded, Prepared, Prompt, TaskKind
 from service.tasks.candidates import most_probable
 from service.tasks.evaluating import WordEvidence
 from service.tasks.linear_cross_entropy import linear_cross_entropy
@@ -186,6 +186,29 @@ class NextWord:
             )
             for number, row in enumerate(most_probable(logits, top_k=top_k, skip=hidden))
         ]
+
+    def read(self, model: nn.Module, text: str) -> Prompt:
+        """Make `<eos>` and the words of a prompt, the last ones of a long one."""
+        encoded = self.encode([text])
+        warn_of_context(model, encoded.lengths, encoded.warnings)
+        untyped: Any = encoded.tensor[0]
+        tokens: list[int] = untyped.tolist()
+        if isinstance(model, WithContext):
+            tokens = tokens[-model.context :]
+        return Prompt(tokens, encoded.unknown[0], encoded.warnings[0] if text else [])
+
+    def token(self, index: int) -> str:
+        """Return a word of the vocabulary."""
+        return self.vocabulary.tokens[index]
+
+    def behind(self, text: str, index: int) -> str:
+        """Write a word as it stands behind a text."""
+        return self.tokenizer.behind(text, self.vocabulary.tokens[index])
+
+    @property
+    def end(self) -> int:
+        """`<eos>`; only `<unk>` stands before it, which is never written."""
+        return END_INDEX
 
     @staticmethod
     def _run(model: nn.Module, batch: Batch, carry: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/models/{model}/card"): "predict",
     ("POST", "/v1/models/{model}/versions"): "train",
     ("POST", "/v1/models/{model}/predict"): "predict",
+    ("POST", "/v1/models/{model}/generate"): "predict",
     ("PATCH", "/v1/models/{model}"): "train",
     ("DELETE", "/v1/models/{model}"): "admin",
     ("PUT", "/v1/models/{model}/aliases/{alias}"): "train",

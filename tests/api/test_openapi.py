@@ -54,6 +54,9 @@ def test_every_json_body_has_worked_examples(document: dict[str, Any]) -> None:
         "POST /v1/datasets",
         "POST /v1/models/{model}/versions",
         "POST /v1/models/{model}/predict",
+        "POST /v1/models/{model}/generate",
+        "PATCH /v1/models/{model}",
+        "PUT /v1/models/{model}/aliases/{alias}",
     }
     assert all(body["examples"] for body in bodies.values())
 

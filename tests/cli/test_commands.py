@@ -189,6 +189,34 @@ def test_a_row_of_a_table_is_answered_with_its_value_and_unit(trainyard: Trainya
     assert "outside" in warning
 
 
+def test_a_model_writes_on_and_tells_its_seed(trainyard: Trainyard, trained: str) -> None:
+    arguments = ("generate", "tiny", "I like", "--max-tokens", "4", "--temperature", "0")
+
+    printed, whole = trainyard(*arguments), trainyard(*arguments, "--json")
+
+    assert printed.stdout.startswith("I like")
+    assert printed.stdout.strip() == f"I like{json.loads(whole.stdout)['text']}".strip()
+    assert "seed" in printed.stderr
+
+
+def test_a_model_gets_an_alias_a_description_and_a_card(trainyard: Trainyard, trained: str) -> None:
+    named = trainyard("models", "alias", "tiny", "champion", "1")
+    described = trainyard("models", "describe", "tiny", "--description", "Small.", "--tag", "작은")
+    card = trainyard("models", "card", "tiny@champion").stdout
+    refused = trainyard("models", "delete", "tiny@1")
+    forgotten = trainyard("models", "alias", "tiny", "champion")
+
+    assert (named.stdout.strip(), described.stdout.strip()) == (
+        "tiny@champion is tiny@1", "tiny: 작은",
+    )  # fmt: skip
+    assert "Small." in card
+    assert trained in card
+    assert refused.returncode == 1
+    assert "champion" in refused.stderr
+    assert forgotten.returncode == 0
+    assert "champion" not in trainyard("models", "show", "tiny").stdout
+
+
 def test_what_exists_is_listed_and_shown(trainyard: Trainyard, trained: str) -> None:
     assert trained in trainyard("jobs").stdout
     assert "succeeded" in trainyard("jobs", "show", trained).stdout

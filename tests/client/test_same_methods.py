@@ -27,7 +27,7 @@ def methods(kind: type) -> dict[str, inspect.Signature]:
 
 def test_both_clients_have_the_same_methods_with_the_same_signatures() -> None:
     plain, awaited = methods(Client), methods(AsyncClient)
-    for name in ("follow_job", "events"):
+    for name in ("follow_job", "events", "stream_text"):
         iterated, awaited_one = plain.pop(name), awaited.pop(name)
         assert iterated.parameters == awaited_one.parameters
         assert get_origin(iterated.return_annotation) is Iterator

@@ -19,6 +19,7 @@ from tests.integration.cases.answers import ANSWERS
 from tests.integration.cases.base import JSON, Case
 from tests.integration.cases.beginnings import BEGINNINGS, BEGUN
 from tests.integration.cases.events import EVENTS, EVENTS_ANSWERED
+from tests.integration.cases.generations import GENERATIONS, WRITTEN
 from tests.integration.cases.images import IMAGES, IMAGES_TAKEN
 from tests.integration.cases.jobs import JOBS
 from tests.integration.cases.learning_rates import LEARNING_RATES, LEARNING_RATES_TAKEN
@@ -58,6 +59,7 @@ CASES = [
     *LOOKS,
     *LEARNING_RATES,
     *REGISTRY,
+    *GENERATIONS,
 ]
 RIGHT = [
     *ANSWERS,
@@ -69,6 +71,7 @@ RIGHT = [
     *IMAGES_TAKEN,
     *LEARNING_RATES_TAKEN,
     *REGISTERED,
+    *WRITTEN,
 ]
 
 

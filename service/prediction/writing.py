@@ -1,0 +1,149 @@
+"""Writing a text on: one token after the other, with the state of the model kept between them.
+
+A text is written alone, whatever else runs: what is batched together differs in its last digits,
+and the same seed shall give the same text. It is written in turns of a few milliseconds on the
+thread of the models, so that predictions go on beside it, and nothing is computed for who went.
+"""
+
+# pyright: reportUnknownMemberType=false
+# torch annotates some of its functions only in part.
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor
+
+from service.architectures.base import SequenceModel
+from service.domain.generations import (
+    FinishReason,
+    GeneratedToken,
+    GenerateRequest,
+    Generation,
+    Usage,
+)
+from service.domain.models import Servable
+from service.prediction.batching import Batcher, Loaded
+from service.prediction.sampling import Sampler
+from service.tasks.base import Prompt, Writes
+
+TURN_SECONDS = 0.005
+_READ_AT_ONCE = 256
+"""Tokens of a prompt that go through the model together."""
+
+
+class Written(NamedTuple):
+    """What a turn brought: tokens whose text is certain, and at the end why it ended."""
+
+    tokens: Sequence[GeneratedToken]
+    finish_reason: FinishReason | None
+
+
+class Writer:
+    """Writes one text. Its turns are taken on the thread of the models."""
+
+    def __init__(self, loaded: Loaded, asked: GenerateRequest, *, seed: int) -> None:
+        self._model = cast("SequenceModel", loaded.model)
+        self._task = cast("Writes", loaded.task)
+        self._asked = asked
+        self.prompt: Prompt = self._task.read(loaded.model, asked.prompt)
+        self._sampler = Sampler(asked, seed=seed, never=self._task.end)
+        self._seen = set(self.prompt.tokens) - {self._task.end}  # to end again is no repetition
+        self._device = next(loaded.model.parameters()).device
+        self._unread = list(self.prompt.tokens)
+        self._state: Tensor | None = None
+        self._told = 0
+        self.text = ""
+        self.tokens: list[GeneratedToken] = []
+        self.finish_reason: FinishReason | None = None
+
+    @torch.inference_mode()
+    def take_turn(self) -> Written:
+        """Write for a few milliseconds, or to the end."""
+        until = time.perf_counter() + TURN_SECONDS
+        while self.finish_reason is None:
+            logits = self._read()
+            if logits is not None:
+                self._write(logits)
+            if time.perf_counter() > until:
+                break
+        return self._news()
+
+    def _read(self) -> Tensor | None:
+        """Read what is unread, at most a piece; return the logits after the last token."""
+        piece, self._unread = self._unread[:_READ_AT_ONCE], self._unread[_READ_AT_ONCE:]
+        tokens = torch.tensor([piece], device=self._device)
+        state = self._model.initial_state(1) if self._state is None else self._state
+        logits, self._state = self._model(tokens, state)
+        return None if self._unread else logits[0, -1].float().cpu()
+
+    def _write(self, logits: Tensor) -> None:
+        chosen = self._sampler.choose(logits, torch.tensor(sorted(self._seen), dtype=torch.int64))
+        if chosen.token == self._task.end:
+            self.finish_reason = "eos"
+            return
+        self._seen.add(chosen.token)
+        self._unread = [chosen.token]
+        piece = self._task.behind(self._asked.prompt + self.text, chosen.token)
+        token = self._task.token(chosen.token)
+        self.tokens.append(GeneratedToken(token=token, text=piece, logprob=chosen.logprob))
+        self.text += piece
+        self._stop_or_go_on()
+
+    def _stop_or_go_on(self) -> None:
+        places = [self.text.find(stop) for stop in self._asked.stop]
+        if found := [place for place in places if place >= 0]:
+            self._cut(min(found))
+            self.finish_reason = "stop"
+        elif len(self.tokens) == self._asked.max_tokens:
+            self.finish_reason = "length"
+
+    def _cut(self, place: int) -> None:
+        """Let the text end at a place, and the tokens with it."""
+        self.text = self.text[:place]
+        length = 0
+        for number, token in enumerate(self.tokens):
+            left = place - length
+            if len(token.text) >= left:
+                shorter = token.model_copy(update={"text": token.text[:left]})
+                self.tokens = [*self.tokens[:number], *([shorter] if left > 0 else [])]
+                return
+            length += len(token.text)
+
+    def _news(self) -> Written:
+        """Tell the tokens that are certain: a stop text may have begun in the last ones."""
+        certain = len(self.tokens)
+        if self.finish_reason is None and self._asked.stop:
+            held = max(map(len, self._asked.stop)) - 1
+            while certain > self._told and held > 0:
+                certain -= 1
+                held -= len(self.tokens[certain].text)
+        news, self._told = self.tokens[self._told : certain], max(self._told, certain)
+        return Written(news, self.finish_reason)
+
+    def generation(self, servable: Servable, *, seed: int) -> Generation:
+        """Tell the whole, when it has ended."""
+        return Generation(
+            model=servable.model,
+            version=servable.version,
+            checkpoint=servable.checkpoint,
+            prompt=self._asked.prompt,
+            text=self.text,
+            tokens=self.tokens,
+            finish_reason=self.finish_reason or "length",
+            seed=seed,
+            unknown=self.prompt.unknown,
+            warnings=self.prompt.warnings,
+            usage=Usage(
+                prompt_tokens=len(self.prompt.tokens) - 1, generated_tokens=len(self.tokens)
+            ),
+        )
+
+
+async def turns(writer: Writer, batcher: Batcher) -> AsyncIterator[Written]:
+    """Give what is written, turn by turn; who stops asking stops the writing."""
+    while writer.finish_reason is None:
+        written = await batcher.run(writer.take_turn)
+        if written.tokens or written.finish_reason is not None:
+            yield written
