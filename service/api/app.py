@@ -24,6 +24,7 @@ from service.api import (
     promotions,
     recipes,
     registry,
+    scores,
     system,
 )
 from service.api.access import AccessLog
@@ -144,6 +145,7 @@ def _parts(settings: Settings) -> list[Part]:
     return [
         part(predictions.router, "predict"),  # first: whoever routes tries them in this order
         part(generations.router, "predict"),
+        part(scores.router, "predict"),
         Part(system.probes, [], None),
         part(system.router, "train", body, threaded),
         part(jobs.router, "train", body, threaded),

@@ -20,6 +20,7 @@ from service.domain.generations import GenerateRequest
 from service.domain.models import AliasRequest, ModelChange, PromotionRequest
 from service.domain.predictions import PredictRequest
 from service.domain.requests import ForkRequest
+from service.domain.scores import ScoreRequest
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -53,6 +54,7 @@ def _document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
         ModelChange,
         AliasRequest,
         GenerateRequest,
+        ScoreRequest,
         ProblemDetails,
     ]
     _, schemas = models_json_schema(

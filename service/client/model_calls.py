@@ -12,6 +12,7 @@ from service.client.verbs import delete, get, post, send
 from service.domain.cards import ModelCard
 from service.domain.generations import GenerateRequest, Generation
 from service.domain.models import Alias, Model, ModelList, ModelVersion, ModelVersionList
+from service.domain.scores import ScoreResponse
 
 
 def list_models(
@@ -92,6 +93,12 @@ def delete_alias(name: str, alias: str) -> Call[None]:
 def delete_model(reference: str) -> Call[None]:
     """Delete a version (`name@3`, `mdl_…`) or all of a name; ConflictError if an alias is there."""
     return delete(path_of("models", reference))
+
+
+def score(model: str, texts: Sequence[str]) -> Call[ScoreResponse]:
+    """Ask how probable a model of texts finds each of these, token by token."""
+    body: dict[str, JsonValue] = {"inputs": [*texts]}
+    return post(path_of("models", model, "score"), ScoreResponse, body=body, repeatable=True)
 
 
 def generate(model: str, request: GenerateRequest | Mapping[str, Any]) -> Call[Generation]:

@@ -24,9 +24,11 @@ from service.domain.models import Servable
 from service.domain.predictions import Input, PredictResponse, Timings
 from service.domain.problems import Busy, Conflict, Problem, Unavailable
 from service.domain.requests import SEED_MAX
+from service.domain.scores import ScoreResponse
 from service.prediction.batching import Batcher, Loaded
 from service.prediction.cache import Cache, Sized
 from service.prediction.names import Names
+from service.prediction.scoring import score
 from service.prediction.writing import Writer, Written, turns
 from service.store import blobs as blob_store
 from service.store import models as model_store
@@ -136,14 +138,30 @@ class Predictor:
 
     async def begin_to_write(self, reference: str, asked: GenerateRequest) -> Writing:
         """Read a prompt. Raises ModelNotFound, ModelNotReady, CannotWrite, and Busy."""
-        servable, loaded = self._remembered(reference) or await self._look(reference)
-        if not isinstance(loaded.task, Writes):
-            raise CannotWrite(servable.model, servable.task)
+        servable, loaded = await self._find_writer(reference)
         if self._writing >= MAX_WRITING:
             raise Busy
         seed = secrets.randbelow(SEED_MAX + 1) if asked.seed is None else asked.seed
         writer = await self._batcher.run(partial(Writer, loaded, asked, seed=seed))
         return Writing(servable, writer, seed)
+
+    async def score(self, reference: str, texts: Sequence[str]) -> ScoreResponse:
+        """Tell how probable texts are. Raises ModelNotFound, ModelNotReady and CannotWrite."""
+        servable, loaded = await self._find_writer(reference)
+        # One at a time: between two, others have their turn on the thread of the models.
+        scores = [await self._batcher.run(partial(score, loaded, text)) for text in texts]
+        return ScoreResponse(
+            model=servable.model,
+            version=servable.version,
+            checkpoint=servable.checkpoint,
+            scores=scores,
+        )
+
+    async def _find_writer(self, reference: str) -> Found:
+        found = self._remembered(reference) or await self._look(reference)
+        if not isinstance(found.loaded.task, Writes):
+            raise CannotWrite(found.servable.model, found.servable.task)
+        return found
 
     async def write(self, writing: Writing) -> AsyncIterator[Written]:
         """Give what is written, turn by turn; who stops asking stops it. Raises Busy."""

@@ -55,6 +55,7 @@ def test_every_json_body_has_worked_examples(document: dict[str, Any]) -> None:
         "POST /v1/models/{model}/versions",
         "POST /v1/models/{model}/predict",
         "POST /v1/models/{model}/generate",
+        "POST /v1/models/{model}/score",
         "PATCH /v1/models/{model}",
         "PUT /v1/models/{model}/aliases/{alias}",
     }

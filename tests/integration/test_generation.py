@@ -76,6 +76,14 @@ def test_a_korean_text_ends_before_a_stop_text(client: Client) -> None:
     assert free.text.startswith(stopped.text)
 
 
+def test_a_sentence_is_more_probable_than_its_words_in_disorder(client: Client) -> None:
+    right, wrong = client.score(MODEL, ["I like eating rice", "rice eating like I"]).scores
+
+    assert right.logprob > wrong.logprob
+    assert right.perplexity is not None
+    assert len(right.tokens) == 4
+
+
 def test_who_goes_away_in_the_middle_leaves_the_model_free(client: Client) -> None:
     listening = client.stream_text(MODEL, asked(max_tokens=4096, stop=["nothing of this"]))
     next(listening)

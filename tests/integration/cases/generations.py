@@ -26,7 +26,22 @@ def written(**body: Any) -> dict[str, Any]:
     return {**generate(None, **{"max_tokens": 3, **body}), "status": 200, "code": None}
 
 
+def score(pointer: str | None, inputs: Any, **more: Any) -> dict[str, Any]:
+    return {"status": 422, "code": "invalid_request", "pointer": pointer, "path": "/v1/models/bad-words/score", "body": {"inputs": inputs, **more}}
+
+
+NO_TEXTS: list[Any] = [[], "I like", None, {}, 3]
+
 GENERATIONS = [
+    *(Case(f"texts to score: {value!r}", **score("/inputs", value)) for value in NO_TEXTS),
+    Case("a number to score", **score("/inputs/1", ["I like", 3])),
+    Case("a NUL to score", **score("/inputs/0", ["a\0b"])),
+    Case("too many texts to score", **score("/inputs", ["I"] * 257)),
+    Case("more than texts to score", **score("/top_k", ["I"], top_k=3)),
+    Case("a score of a model of pictures", 409, "model_cannot_write", path="/v1/models/bad-images/score", body={"inputs": ["I"]}),
+    Case("a score of a job not yet trained", 409, "model_not_ready", path="/v1/models/{queued}/score", body={"inputs": ["I"]}),
+    Case("a score asked for as plain text", 415, "unsupported_media_type", path="/v1/models/bad-words/score", content=b"I like", headers={"Content-Type": "text/plain"}),
+    Case("a score asked for in no JSON", 400, "malformed_json", path="/v1/models/bad-words/score", content=b"{", headers=JSON),
     *(Case(f"{name}: {value!r}", **generate(f"/{name}", **{name: value})) for name, values in WRONG.items() for value in values),
     Case("stop texts that are no list", **generate("/stop", stop=".")),
     Case("a stop text of nothing", **generate("/stop/0", stop=[""])),
@@ -44,6 +59,7 @@ GENERATIONS = [
 ]
 
 WRITTEN = [
+    Case("scores", 200, None, path="/v1/models/bad-words/score", body={"inputs": ["I like eating rice", "", "가나다"]}),
     Case("a text from nothing", **written(prompt="")),
     Case("a text after words that nobody knows", **written(prompt="가나다 💥")),
     Case("a text after ten thousand words", **written(prompt="I like " * 5000)),

@@ -43,6 +43,7 @@ OPERATIONS = [
     ("POST", "/v1/models/{model}/versions"),
     ("POST", "/v1/models/{model}/predict"),
     ("POST", "/v1/models/{model}/generate"),
+    ("POST", "/v1/models/{model}/score"),
     ("PATCH", "/v1/models/{model}"),
     ("DELETE", "/v1/models/{model}"),
     ("PUT", "/v1/models/{model}/aliases/{alias}"),
@@ -53,7 +54,7 @@ NOT_FOUND = {"job_id": "job_not_found", "name": "dataset_not_found", "model": "m
 A_JOB = {"dataset": "eating", "architecture": "rnn"}
 PUT_JOB = "/v1/jobs/by-client-id/{client_id}"
 VERSIONS = "/v1/models/{model}/versions"
-A_BODY = {"/v1/jobs": A_JOB, PUT_JOB: A_JOB, "/v1/jobs/{job_id}/fork": {}, VERSIONS: {"checkpoint": "ckpt_1"}, "/v1/models/{model}/predict": {"inputs": [""]}, "/v1/models/{model}": {}, "/v1/models/{model}/generate": {}, "/v1/models/{model}/aliases/{alias}": {"version": 1}}
+A_BODY = {"/v1/jobs": A_JOB, PUT_JOB: A_JOB, "/v1/jobs/{job_id}/fork": {}, VERSIONS: {"checkpoint": "ckpt_1"}, "/v1/models/{model}/predict": {"inputs": [""]}, "/v1/models/{model}": {}, "/v1/models/{model}/generate": {}, "/v1/models/{model}/score": {"inputs": [""]}, "/v1/models/{model}/aliases/{alias}": {"version": 1}}
 NUL = dict.fromkeys(NOBODY, "%00")
 LONG = dict.fromkeys(NOBODY, "x" * 600)
 
