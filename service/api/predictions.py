@@ -19,7 +19,13 @@ from service.api.bodies import (
 from service.api.limits import begin_to_wait
 from service.api.parts import ModelPath, parts_of
 from service.api.problems import problem_responses, refuse
-from service.domain.predictions import MAX_INPUTS, Input, PredictRequest, PredictResponse
+from service.domain.predictions import (
+    MAX_INPUTS,
+    Input,
+    PredictRequest,
+    PredictResponse,
+    Probabilities,
+)
 
 router = APIRouter(prefix="/v1/models", tags=["predictions"])
 
@@ -54,26 +60,46 @@ class Asked(NamedTuple):
     top_k: int
     special_tokens: bool
     small: bool
+    probabilities: Probabilities
+    abstain_below: float | None
+
+
+class Options(NamedTuple):
+    """What JSON bodies say in themselves, and pictures in the address."""
+
+    top_k: int
+    probabilities: Probabilities
+    abstain_below: float | None
 
 
 TopK = Annotated[int, Query(ge=1, le=1000, description="For pictures; JSON bodies have top_k.")]
+_FOR_PICTURES = "For pictures; JSON bodies have a field of this name."
 
 
-async def _asked(request: Request, top_k: int) -> Asked:
+async def _asked(request: Request, options: Options) -> Asked:
     media_type = media_type_of(request)
     if is_json(media_type):
         body = await read_json(request, PredictRequest)
         # Pictures in base64 take time to be read, however few bytes they have.
         plain = not any(isinstance(each, dict) and "b64" in each for each in body.inputs)
         small = plain and len(await request.body()) <= SMALL_BYTES
-        return Asked(body.inputs, body.top_k, body.special_tokens, small)
+        return Asked(
+            body.inputs,
+            body.top_k,
+            body.special_tokens,
+            small,
+            body.probabilities,
+            body.abstain_below,
+        )
     if media_type in IMAGE_TYPES:
-        picture = await request.body()
+        pictures = [await request.body()]
         begin_to_wait()
-        return Asked([picture], top_k, special_tokens=False, small=False)
-    if media_type == FORM:
-        return Asked(await _pictures(request), top_k, special_tokens=False, small=False)
-    raise unsupported("application/json", *IMAGE_TYPES, FORM)
+    elif media_type == FORM:
+        pictures = await _pictures(request)
+    else:
+        raise unsupported("application/json", *IMAGE_TYPES, FORM)
+    top_k, probabilities, abstain_below = options
+    return Asked(pictures, top_k, False, False, probabilities, abstain_below)
 
 
 async def _pictures(request: Request) -> list[bytes]:
@@ -91,14 +117,24 @@ async def _pictures(request: Request) -> list[bytes]:
     responses=problem_responses(400, 404, 409, 413, 415, 422, 503),
     openapi_extra=_BODY,
 )
-async def predict(model: ModelPath, request: Request, top_k: TopK = 5) -> Response:
+async def predict(
+    model: ModelPath,
+    request: Request,
+    top_k: TopK = 5,
+    probabilities: Annotated[Probabilities, Query(description=_FOR_PICTURES)] = "calibrated",
+    abstain_below: Annotated[
+        float | None, Query(ge=0, le=1, allow_inf_nan=False, description=_FOR_PICTURES)
+    ] = None,
+) -> Response:
     """Ask a model. `job_…` answers while the job still trains, from its newest checkpoint."""
-    asked = await _asked(request, top_k)
+    asked = await _asked(request, Options(top_k, probabilities, abstain_below))
     answer = await parts_of(request.app).predictor.predict(
         model,
         asked.inputs,
         top_k=asked.top_k,
         special_tokens=asked.special_tokens,
+        probabilities=asked.probabilities,
+        abstain_below=asked.abstain_below,
         small=asked.small,
     )
     return Response(answer.model_dump_json(), media_type="application/json")

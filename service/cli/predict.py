@@ -27,13 +27,26 @@ def predict(
     special_tokens: Annotated[
         bool, typer.Option("--special-tokens", help="Also list <eos> and <unk>.")
     ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Probabilities as they are, not calibrated.")
+    ] = False,
+    abstain_below: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Say where even the best is less probable.")
+    ] = None,
     url: options.Url = options.DEFAULT_URL,
     json: options.Json = False,
 ) -> None:
     """Ask a model what comes next after a text, what an image shows, or what a row is worth."""
     asked = [as_input(text) for text in inputs]
     with connect(url) as client:
-        answer = client.predict(model, asked, top_k=top_k, special_tokens=special_tokens)
+        answer = client.predict(
+            model,
+            asked,
+            top_k=top_k,
+            special_tokens=special_tokens,
+            probabilities="raw" if raw else "calibrated",
+            abstain_below=abstain_below,
+        )
     if json:
         output.print_json(answer)
         return
@@ -65,6 +78,8 @@ def print_candidates(prediction: Prediction) -> None:
         output.results.print(f"  {prediction.value:.6g}{escape(unit)}")
     for line in candidate_lines(prediction):
         output.results.print(f"  {escape(line)}")
+    if prediction.abstained:
+        output.results.print("  [yellow]not sure enough to say[/]")
     if prediction.unknown:
         words = ", ".join(prediction.unknown)
         output.results.print(f"  [yellow]unknown words: {escape(words)}[/]")

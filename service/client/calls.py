@@ -24,7 +24,7 @@ from service.client.verbs import delete, get, post, reading
 from service.domain.certificates import Certificate
 from service.domain.events import EventList, EventType
 from service.domain.jobs import CheckpointList, Job, JobList, Metrics, Plan
-from service.domain.predictions import PredictResponse
+from service.domain.predictions import PredictResponse, Probabilities
 from service.domain.requests import JobRequest
 from service.domain.transitions import JobAction
 
@@ -190,16 +190,23 @@ def predict(
     *,
     top_k: int | None = None,
     special_tokens: bool = False,
+    probabilities: Probabilities | None = None,
+    abstain_below: float | None = None,
 ) -> Call[PredictResponse]:
     """Ask a model: texts, pixels as arrays, or image files as bytes or paths.
 
     `model` is a name, `name@3`, `mdl_…`, `ckpt_…`, or `job_…`, also while that job trains.
+    Probabilities are calibrated, where the version knows how, unless "raw" are asked for.
     """
     body: dict[str, JsonValue] = {"inputs": [json_input(each) for each in inputs]}
     if top_k is not None:
         body["top_k"] = top_k
     if special_tokens:
         body["special_tokens"] = True
+    if probabilities is not None:
+        body["probabilities"] = probabilities
+    if abstain_below is not None:
+        body["abstain_below"] = abstain_below
     return post(path_of("models", model, "predict"), PredictResponse, body=body, repeatable=True)
 
 

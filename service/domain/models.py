@@ -118,3 +118,5 @@ class Servable(NamedTuple):
     weights_sha256: str
     weights_bytes: int
     preparation_sha256: str
+    temperature: float | None = None
+    """What its logits are divided by to be calibrated; None: nobody has measured it."""

@@ -12,6 +12,18 @@ Input = JsonValue | bytes
 """One input: JSON as it was sent, or the bytes of an image file."""
 
 
+Probabilities = Literal["calibrated", "raw"]
+AbstainBelow = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Mark answers whose best candidate is less probable as `abstained`.",
+    ),
+]
+
+
 class PredictRequest(Incoming):
     """The JSON body of `/predict`; what an input looks like depends on the model's task."""
 
@@ -25,6 +37,12 @@ class PredictRequest(Incoming):
     special_tokens: bool = Field(
         default=False, description="Also list <eos> and <unk> among the next words."
     )
+    probabilities: Probabilities = Field(
+        default="calibrated",
+        description="calibrated: the logits are divided by the temperature that was fitted on the "
+        "validation data of the version (Guo et al. 2017), where there is one; raw: as they are.",
+    )
+    abstain_below: AbstainBelow = None
 
 
 class TokenCandidate(Outgoing):
@@ -32,6 +50,7 @@ class TokenCandidate(Outgoing):
 
     token: str
     probability: float
+    logprob: float = Field(description="ln of the probability.")
 
 
 class LabelCandidate(Outgoing):
@@ -39,6 +58,7 @@ class LabelCandidate(Outgoing):
 
     label: str
     probability: float
+    logprob: float = Field(description="ln of the probability.")
 
 
 class Prediction(Outgoing):
@@ -47,6 +67,9 @@ class Prediction(Outgoing):
     candidates: list[TokenCandidate | LabelCandidate] = []
     value: float | None = Field(default=None, description="Regression only.")
     unit: str | None = Field(default=None, description="Of the value, where the data say it.")
+    abstained: bool | None = Field(
+        default=None, description="With abstain_below: whether even the best is less probable."
+    )
     unknown: list[str] = Field(default=[], description="Words that the vocabulary does not have.")
     warnings: list[str] = []
 
@@ -68,5 +91,8 @@ class PredictResponse(Outgoing):
     version: int | None
     checkpoint: str | None
     task: str
+    temperature: float | None = Field(
+        default=None, description="What the logits were divided by; null: they are raw."
+    )
     predictions: list[Prediction]
     timings: Timings

@@ -47,6 +47,7 @@ class _Way(NamedTuple):
     model: int
     top_k: int
     special_tokens: bool
+    temperature: float
 
 
 class _Waiting(NamedTuple):
@@ -67,13 +68,22 @@ class Batcher:
         self._worker: asyncio.Task[None] | None = None
 
     async def answer(
-        self, loaded: Loaded, encoded: Encoded, *, top_k: int, special_tokens: bool
+        self,
+        loaded: Loaded,
+        encoded: Encoded,
+        *,
+        top_k: int,
+        special_tokens: bool,
+        temperature: float = 1.0,
     ) -> Answer:
-        """Run the model on these inputs, perhaps together with those of others. Raises Busy."""
+        """Run the model on these inputs, perhaps together with those of others. Raises Busy.
+
+        `temperature` divides the logits.
+        """
         count = len(encoded.lengths)
         if self._waiting and self._waiting + count > MAX_WAITING:
             raise Busy
-        way = _Way(id(loaded.model), top_k, special_tokens)
+        way = _Way(id(loaded.model), top_k, special_tokens, temperature)
         waiting = _Waiting(loaded, encoded, asyncio.get_running_loop().create_future())
         self._queues.setdefault(way, deque()).append(waiting)
         self._waiting += count
@@ -136,8 +146,9 @@ def _run(way: _Way, batch: Sequence[_Waiting]) -> list[Answer]:
     began = time.perf_counter()
     model, task = batch[0].loaded
     encoded = join([each.encoded for each in batch])
+    logits = task.infer(model, encoded)
     predictions = task.decode(
-        task.infer(model, encoded),
+        logits if way.temperature == 1 else logits / way.temperature,
         encoded,
         top_k=way.top_k,
         special_tokens=way.special_tokens,

@@ -21,10 +21,11 @@ from safetensors.torch import load
 from service.catalogue import Catalogue
 from service.domain.generations import GenerateRequest, Generation
 from service.domain.models import Servable
-from service.domain.predictions import Input, PredictResponse, Timings
+from service.domain.predictions import Input, PredictResponse, Probabilities, Timings
 from service.domain.problems import Busy, Conflict, Problem, Unavailable
 from service.domain.requests import SEED_MAX
 from service.domain.scores import ScoreResponse
+from service.prediction.abstaining import abstaining
 from service.prediction.batching import Batcher, Loaded
 from service.prediction.cache import Cache, Sized
 from service.prediction.names import Names
@@ -110,24 +111,36 @@ class Predictor:
         *,
         top_k: int,
         special_tokens: bool,
+        probabilities: Probabilities = "calibrated",
+        abstain_below: float | None = None,
         small: bool = False,
     ) -> PredictResponse:
         """Answer each input. Raises ModelNotFound, ModelNotReady, Busy, or Invalid for an input.
 
-        Inputs that are `small` are read at once; others in a thread, for the loop must not stand.
+        Probabilities are calibrated where the version knows its temperature, unless `raw`. Inputs
+        that are `small` are read at once; others in a thread, for the loop must not stand.
         """
         started = time.perf_counter()
         servable, loaded = self._remembered(reference) or await self._look(reference)
         encoded = loaded.task.encode(inputs) if small else await self._read(loaded.task, inputs)
+        temperature = servable.temperature if probabilities == "calibrated" else None
         answer = await self._batcher.answer(
-            loaded, encoded, top_k=top_k, special_tokens=special_tokens
+            loaded,
+            encoded,
+            top_k=top_k,
+            special_tokens=special_tokens,
+            temperature=temperature or 1.0,
         )
+        predictions = answer.predictions
+        if abstain_below is not None:
+            predictions = abstaining(predictions, below=abstain_below)
         return PredictResponse(
             model=servable.model,
             version=servable.version,
             checkpoint=servable.checkpoint,
             task=servable.task,
-            predictions=answer.predictions,
+            temperature=temperature,
+            predictions=predictions,
             timings=Timings(
                 queue_ms=_milliseconds(answer.began - started),
                 model_ms=_milliseconds(answer.ended - answer.began),

@@ -153,7 +153,15 @@ def _servable_version(row: ModelVersionRow) -> Servable:
         weights_sha256=row.weights_sha256,
         weights_bytes=row.weights_bytes,
         preparation_sha256=row.preparation_sha256,
+        temperature=_temperature(row),
     )
+
+
+def _temperature(row: ModelVersionRow) -> float | None:
+    if not row.evaluation:
+        return None
+    calibration = Evaluation.model_validate(row.evaluation).calibration
+    return None if calibration is None else calibration.temperature
 
 
 def _servable_checkpoint(session: Session, checkpoint_id: str) -> Servable:

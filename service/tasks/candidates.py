@@ -1,20 +1,35 @@
 """The most probable answers, for every task that chooses among classes or words."""
 
-from typing import cast
+# pyright: reportUnknownMemberType=false
+# torch annotates some of its functions only in part.
+
+import math
+from typing import NamedTuple, cast
 
 from torch import Tensor
 
 
-def most_probable(logits: Tensor, *, top_k: int, skip: int = 0) -> list[list[tuple[int, float]]]:
-    """Return per row the indices with the largest probabilities, best first.
+class Candidate(NamedTuple):
+    """One answer: its place among the logits, its probability, and ln of that."""
 
-    The first `skip` indices are left out of the answer, but keep their share of the probability.
+    place: int
+    probability: float
+    logprob: float
+
+
+def most_probable(logits: Tensor, *, top_k: int, skip: int = 0) -> list[list[Candidate]]:
+    """Return per row the places with the largest probabilities, best first.
+
+    The first `skip` places are left out of the answer, but keep their share of the probability.
     """
-    probabilities = logits.double().softmax(dim=-1)[:, skip:]
-    best = probabilities.topk(min(top_k, probabilities.shape[-1]), dim=-1)
-    values = cast("list[list[float]]", best.values.tolist())  # pyright: ignore[reportUnknownMemberType]
-    indices = cast("list[list[int]]", best.indices.tolist())  # pyright: ignore[reportUnknownMemberType]
+    logs = logits.double().log_softmax(dim=-1)[:, skip:]
+    best = logs.topk(min(top_k, logs.shape[-1]), dim=-1)
+    values = cast("list[list[float]]", best.values.tolist())
+    places = cast("list[list[int]]", best.indices.tolist())
     return [
-        [(index + skip, value) for index, value in zip(row, shares, strict=True)]
-        for row, shares in zip(indices, values, strict=True)
+        [
+            Candidate(place + skip, math.exp(value), value)
+            for place, value in zip(row, found, strict=True)
+        ]
+        for row, found in zip(places, values, strict=True)
     ]

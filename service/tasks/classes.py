@@ -53,8 +53,10 @@ def name_classes(
     return [
         Prediction(
             candidates=[
-                LabelCandidate(label=classes[index], probability=probability)
-                for index, probability in row
+                LabelCandidate(
+                    label=classes[each.place], probability=each.probability, logprob=each.logprob
+                )
+                for each in row
             ],
             unknown=encoded.unknown[number],
             warnings=encoded.warnings[number],

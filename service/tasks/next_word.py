@@ -176,10 +176,11 @@ class NextWord:
             Prediction(
                 candidates=[
                     TokenCandidate(
-                        token=self.tokenizer.shown(self.vocabulary.tokens[index]),
-                        probability=probability,
+                        token=self.tokenizer.shown(self.vocabulary.tokens[each.place]),
+                        probability=each.probability,
+                        logprob=each.logprob,
                     )
-                    for index, probability in row
+                    for each in row
                 ],
                 unknown=encoded.unknown[number],
                 warnings=encoded.warnings[number],

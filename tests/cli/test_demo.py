@@ -41,7 +41,9 @@ def test_candidates_that_are_too_few_unordered_or_no_probabilities_are_a_failure
     probabilities: list[float],
 ) -> None:
     proof = Proof()
-    candidates = [LabelCandidate(label="rice", probability=value) for value in probabilities]
+    candidates = [
+        LabelCandidate(label="rice", probability=value, logprob=0.0) for value in probabilities
+    ]
 
     proof.expect_candidates(candidates, count=2, what="“I like …”")
 

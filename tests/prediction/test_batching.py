@@ -35,7 +35,9 @@ class Echo:
     ) -> list[Prediction]:
         del encoded, special_tokens
         return [
-            Prediction(candidates=[LabelCandidate(label=str(int(row[0])), probability=top_k)])
+            Prediction(
+                candidates=[LabelCandidate(label=str(int(row[0])), probability=top_k, logprob=0)]
+            )
             for row in logits
         ]
 

@@ -1,6 +1,7 @@
 """A prediction goes from a name in the database to probabilities."""
 
 import asyncio
+import math
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from service.catalogue import Catalogue
 from service.datasets import registry
 from service.domain.datasets import TextDatasetSpec
+from service.domain.evaluations import Calibration, Evaluation
 from service.domain.jobs import Claim, NewJob
 from service.domain.predictions import PredictResponse, TokenCandidate
 from service.domain.problems import Invalid
@@ -31,7 +33,13 @@ TEXT = "\n".join(
 ).encode()
 
 
-def a_trained_model(database: Database, name: str = "eating", **training: Any) -> Claim:
+def a_trained_model(
+    database: Database,
+    name: str = "eating",
+    *,
+    evaluation: Evaluation | None = None,
+    **training: Any,
+) -> Claim:
     """Train a small RNN as a worker does, and make a model version of it."""
     spec = TextDatasetSpec(name="small", type="text")
     new = registry.take_in(spec, {"file": BytesIO(TEXT)}, DatabaseBlobs(database))
@@ -62,7 +70,13 @@ def a_trained_model(database: Database, name: str = "eating", **training: Any) -
     recorder = DatabaseRecorder(database, claim, lambda: None)
     train(trainable, resolved, recorder, device=torch.device("cpu"))
     with database.begin() as session:
-        claims.succeed(session, claim.lease, baseline=trainable.baseline, now=database_now(session))
+        claims.succeed(
+            session,
+            claim.lease,
+            baseline=trainable.baseline,
+            evaluation=evaluation,
+            now=database_now(session),
+        )
     return claim
 
 
@@ -74,6 +88,54 @@ def predict(predictor: Predictor, reference: str, *inputs: Any, top_k: int = 3) 
 def words(answer: PredictResponse, index: int = 0) -> list[str]:
     candidates = answer.predictions[index].candidates
     return [each.token for each in candidates if isinstance(each, TokenCandidate)]
+
+
+CALIBRATION = Calibration(temperature=2.5, error_before=0.2, error_after=0.02, examples=900)
+MEASURED = Evaluation(examples=900, calibration=CALIBRATION)
+
+
+def asked(predictor: Predictor, reference: str = "eating", **more: Any) -> PredictResponse:
+    question = predictor.predict(
+        reference, ["I like eating"], top_k=1000, special_tokens=True, **more
+    )
+    return asyncio.run(question)
+
+
+def logprobs(answer: PredictResponse) -> dict[str, float]:
+    candidates = answer.predictions[0].candidates
+    return {each.token: each.logprob for each in candidates if isinstance(each, TokenCandidate)}
+
+
+def test_probabilities_are_calibrated_unless_raw_ones_are_asked_for(database: Database) -> None:
+    claim = a_trained_model(database, evaluation=MEASURED)
+    predictor = Predictor(database, CATALOGUE, memory_bytes=10**8)
+
+    calibrated, raw = asked(predictor), asked(predictor, probabilities="raw")
+    of_checkpoint = asked(predictor, f"{claim.job_id}@best")
+
+    assert (calibrated.temperature, raw.temperature) == (2.5, None)
+    assert of_checkpoint.temperature is None  # nobody measured a checkpoint
+    assert logprobs(of_checkpoint) == pytest.approx(logprobs(raw))
+    divided = {name: logprob / 2.5 for name, logprob in logprobs(raw).items()}
+    total = math.log(sum(map(math.exp, divided.values())))
+    expected = {name: logprob - total for name, logprob in divided.items()}
+    assert logprobs(calibrated) == pytest.approx(expected, rel=1e-5)
+    shares = [each.probability for each in calibrated.predictions[0].candidates]
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_who_is_not_sure_enough_abstains_and_shows_its_candidates(database: Database) -> None:
+    a_trained_model(database)
+    predictor = Predictor(database, CATALOGUE, memory_bytes=10**8)
+    best = asked(predictor).predictions[0].candidates[0].probability
+
+    strict, lenient = (
+        asked(predictor, abstain_below=below).predictions[0] for below in (best + 1e-6, best - 1e-6)
+    )
+
+    assert (strict.abstained, lenient.abstained) == (True, False)
+    assert strict.candidates == lenient.candidates
+    assert asked(predictor).predictions[0].abstained is None
 
 
 def test_a_model_answers_by_each_of_its_names(database: Database) -> None:

@@ -31,12 +31,20 @@ def written(inputs: bytes, model: str = "bad-images") -> dict[str, Any]:
     return {**predict("/inputs/0", [], model=model), "body": None, "content": b'{"inputs": [' + inputs + b"]}", "headers": JSON}
 
 
+PROBABILITIES: list[Any] = ["best", None, 1, True, []]
+THRESHOLDS: list[Any] = [-0.1, 1.1, "0.5", True, []]
+
 PREDICTIONS = [
     Case("no such model", **predict("", [""], model="nobody"))._replace(status=404, code="model_not_found", pointer=None),
     Case("a job not yet trained", **predict("", [""], model="{queued}"))._replace(status=409, code="model_not_ready", pointer=None),
     Case("no inputs", **predict("/inputs", [])),
     Case("inputs that are no list", **predict("/inputs", "hello")),
     Case("no field inputs", **predict("/inputs", []))._replace(body={}),
+    *(Case(f"probabilities: {value!r}", **predict("/probabilities", [pixels(8)], probabilities=value)) for value in PROBABILITIES),
+    *(Case(f"abstain below: {value!r}", **predict("/abstain_below", [pixels(8)], abstain_below=value)) for value in THRESHOLDS),
+    Case("a value to abstain from", **predict("/abstain_below", [{"hour": 3, "sky": "rain", "day": "2026-01-01", "wind": 1.5}], model="bad-rows", abstain_below=0.5)),
+    Case("a picture with wrong probabilities", **picture(a_png(), pointer="/query/probabilities"))._replace(path="/v1/models/bad-images/predict?probabilities=best"),
+    Case("a picture with a wrong threshold", **picture(a_png(), pointer="/query/abstain_below"))._replace(path="/v1/models/bad-images/predict?abstain_below=2"),
     Case("top_k zero", **predict("/top_k", [pixels(8)], top_k=0)),
     Case("top_k a string", **predict("/top_k", [pixels(8)], top_k="5")),
     Case("an unknown field", **predict("/topk", [pixels(8)], topk=5)),
