@@ -12,6 +12,7 @@ from service.api import (
     events,
     forks,
     generations,
+    histories,
     idempotency,
     jobs,
     looking,
@@ -146,6 +147,7 @@ def _parts(settings: Settings) -> list[Part]:
         part(predictions.router, "predict"),  # first: whoever routes tries them in this order
         part(generations.router, "predict"),
         part(scores.router, "predict"),
+        part(histories.router, "predict"),
         Part(system.probes, [], None),
         part(system.router, "train", body, threaded),
         part(jobs.router, "train", body, threaded),

@@ -124,6 +124,7 @@ class Client:
     list_model_versions = _sends(model_calls.list_model_versions)
     get_model_card = _sends(model_calls.get_model_card)
     get_model_card_text = _sends(model_calls.get_model_card_text)
+    predictions_over_time = _sends(model_calls.predictions_over_time)
     score = _sends(model_calls.score)
     generate = _sends(model_calls.generate)
     promote_checkpoint = _sends(model_calls.promote_checkpoint)

@@ -6,12 +6,13 @@ from typing import Any
 from pydantic import JsonValue
 
 from service.client import answers
-from service.client.call import Call, key_of_a_call, path_of
+from service.client.call import Call, Query, key_of_a_call, path_of
 from service.client.hearing import said
 from service.client.verbs import delete, get, post, send
 from service.domain.cards import ModelCard
 from service.domain.generations import GenerateRequest, Generation
 from service.domain.models import Alias, Model, ModelList, ModelVersion, ModelVersionList
+from service.domain.predictions import PredictionsOverTime
 from service.domain.scores import ScoreResponse
 
 
@@ -93,6 +94,14 @@ def delete_alias(name: str, alias: str) -> Call[None]:
 def delete_model(reference: str) -> Call[None]:
     """Delete a version (`name@3`, `mdl_…`) or all of a name; ConflictError if an alias is there."""
     return delete(path_of("models", reference))
+
+
+def predictions_over_time(
+    model: str, question: str, *, top_k: int | None = None, limit: int | None = None
+) -> Call[PredictionsOverTime]:
+    """Ask every kept checkpoint of a model's job the same: a text, or one input as JSON."""
+    query: Query = {"input": question, "top_k": top_k, "limit": limit}
+    return get(path_of("models", model, "predictions-over-time"), PredictionsOverTime, query=query)
 
 
 def score(model: str, texts: Sequence[str]) -> Call[ScoreResponse]:

@@ -96,3 +96,23 @@ class PredictResponse(Outgoing):
     )
     predictions: list[Prediction]
     timings: Timings
+
+
+class PredictionAt(Outgoing):
+    """What one checkpoint answered; raw probabilities, for nobody calibrated it."""
+
+    checkpoint: str
+    step: int
+    epoch: int
+    metrics: dict[str, float | None]
+    prediction: Prediction
+
+
+class PredictionsOverTime(Outgoing):
+    """The answers of a job's kept checkpoints to one question, in the order of the training."""
+
+    object: Literal["predictions_over_time"] = "predictions_over_time"
+    model: str
+    job: str
+    task: str
+    data: list[PredictionAt]

@@ -16,13 +16,28 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from anyio import CapacityLimiter, to_thread
+from pydantic_core import from_json
 from safetensors.torch import load
 
 from service.catalogue import Catalogue
 from service.domain.generations import GenerateRequest, Generation
 from service.domain.models import Servable
-from service.domain.predictions import Input, PredictResponse, Probabilities, Timings
-from service.domain.problems import Busy, Conflict, Problem, Unavailable
+from service.domain.predictions import (
+    Input,
+    PredictionAt,
+    PredictionsOverTime,
+    PredictResponse,
+    Probabilities,
+    Timings,
+)
+from service.domain.problems import (
+    Busy,
+    Conflict,
+    Invalid,
+    Problem,
+    Unavailable,
+    invalid_field,
+)
 from service.domain.requests import SEED_MAX
 from service.domain.scores import ScoreResponse
 from service.prediction.abstaining import abstaining
@@ -32,10 +47,12 @@ from service.prediction.names import Names
 from service.prediction.scoring import score
 from service.prediction.writing import Writer, Written, turns
 from service.store import blobs as blob_store
+from service.store import histories
 from service.store import models as model_store
 from service.store.deadline import refuse_late
 from service.store.engine import Database
 from service.store.errors import BlobGone, DatabaseBusy, DatabaseUnavailable
+from service.store.histories import Moment
 from service.tasks.base import Encoded, Task, Writes
 
 ATTEMPTS = 5
@@ -148,6 +165,56 @@ class Predictor:
                 batch_size=answer.batch_size,
             ),
         )
+
+    async def over_time(
+        self, reference: str, question: str, *, top_k: int, limit: int
+    ) -> PredictionsOverTime:
+        """Ask all kept checkpoints the same. Raises ModelNotFound, HistoryDeleted, ModelNotReady.
+
+        A checkpoint that a running job drops meanwhile is left out.
+        """
+        job_id, moments = await to_thread.run_sync(
+            partial(self._moments, reference, limit=limit), limiter=self._lookers
+        )
+        if not moments:
+            await self._look(reference)  # raises what there is to say about it
+        answers: list[PredictionAt] = []
+        for moment in moments:
+            load = partial(self._loaded, moment.servable)
+            try:
+                loaded = await to_thread.run_sync(load, limiter=self._lookers)
+            except BlobGone:
+                continue
+            encoded = await self._read_question(loaded.task, question)
+            answer = await self._batcher.answer(loaded, encoded, top_k=top_k, special_tokens=False)
+            answers.append(
+                PredictionAt(
+                    checkpoint=moment.checkpoint,
+                    step=moment.step,
+                    epoch=moment.epoch,
+                    metrics={**moment.metrics},
+                    prediction=answer.predictions[0],
+                )
+            )
+        first = moments[0].servable
+        return PredictionsOverTime(model=first.model, job=job_id, task=first.task, data=answers)
+
+    async def _read_question(self, task: Task, question: str) -> Encoded:
+        """Read one input that came in an address."""
+        try:
+            return await self._read(task, [_as_input(task, question)])
+        except Invalid as wrong:
+            errors = [
+                each.model_copy(
+                    update={"pointer": each.pointer.replace("/inputs/0", "/query/input")}
+                )
+                for each in wrong.errors
+            ]
+            raise Invalid(wrong.detail, errors=errors) from None
+
+    def _moments(self, reference: str, *, limit: int) -> tuple[str, list[Moment]]:
+        with self._database.read() as session:
+            return histories.moments(session, reference, limit=limit)
 
     async def begin_to_write(self, reference: str, asked: GenerateRequest) -> Writing:
         """Read a prompt. Raises ModelNotFound, ModelNotReady, CannotWrite, and Busy."""
@@ -262,7 +329,10 @@ class Predictor:
     def _find_once(self, reference: str) -> Found:
         with self._database.read() as session:
             servable = model_store.get_servable(session, reference)
-        return Found(servable, self._cache.get(_key(servable), lambda: self._load(servable)))
+        return Found(servable, self._loaded(servable))
+
+    def _loaded(self, servable: Servable) -> Loaded:
+        return self._cache.get(_key(servable), lambda: self._load(servable))
 
     def _load(self, servable: Servable) -> Sized[Loaded]:
         preparation = blob_store.read(self._database, servable.preparation_sha256)
@@ -275,6 +345,17 @@ class Predictor:
         model.eval().requires_grad_(requires_grad=False)
         cast("Any", model).to(memory_format=torch.channels_last)
         return Sized(Loaded(model, task), len(weights) + len(preparation))
+
+
+def _as_input(task: Task, question: str) -> Input:
+    """Take a question for a text where the model reads texts, else for JSON. Raises Invalid."""
+    if task.shape.kind in {"text", "text_classes"}:
+        return question
+    try:
+        return from_json(question, allow_inf_nan=False)
+    except ValueError:
+        detail = "is no JSON, and this model reads no texts; send one input of /predict as JSON"
+        raise invalid_field("/query/input", detail) from None
 
 
 def _key(servable: Servable) -> _Key:

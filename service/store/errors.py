@@ -213,6 +213,19 @@ class ModelInUse(Conflict):
         )
 
 
+class HistoryDeleted(Conflict):
+    """The job of a version is gone, and its checkpoints with it."""
+
+    code = "history_deleted"
+    title = "The training of the model was deleted"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__(
+            f"The job that made {reference!r} was deleted with its checkpoints; only the model "
+            "itself is left. Ask that with /predict."
+        )
+
+
 class ModelTaskDiffers(Conflict):
     """The versions of one model learn one task."""
 

@@ -84,6 +84,26 @@ def test_a_sentence_is_more_probable_than_its_words_in_disorder(client: Client) 
     assert len(right.tokens) == 4
 
 
+def test_the_same_question_is_answered_by_every_kept_checkpoint(client: Client) -> None:
+    job = client.create_job(
+        {
+            "dataset": "eating",
+            "architecture": {"type": "rnn", "hidden_size": 16},
+            "training": {"max_steps": 30, "device": "cpu", "checkpoint": {"every_steps": 10}},
+        }
+    )
+    assert client.wait_for_job(job.id).status == "succeeded"
+
+    over_time = client.predictions_over_time(job.id, "I like eating", top_k=2)
+
+    assert [each.step for each in over_time.data] == [10, 20, 30]
+    assert len({each.checkpoint for each in over_time.data}) == 3
+    first, *_, last = (each.prediction.candidates for each in over_time.data)
+    assert first != last
+    asked = client.predict(over_time.data[0].checkpoint, ["I like eating"], top_k=2)
+    assert asked.predictions[0].candidates == first
+
+
 def test_who_goes_away_in_the_middle_leaves_the_model_free(client: Client) -> None:
     listening = client.stream_text(MODEL, asked(max_tokens=4096, stop=["nothing of this"]))
     next(listening)

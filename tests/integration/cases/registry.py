@@ -55,12 +55,19 @@ REGISTRY = [
     Case("a job for the name of a model of another task", 409, "model_task_differs", body={"model": "bad-images", "dataset": "eating", "architecture": "rnn"}),
     Case("a plan for the name of a model of another task", 409, "model_task_differs", path="/v1/jobs?validate_only=true", body={"model": "bad-images", "dataset": "eating", "architecture": "rnn"}),
     Case("a fork for the name of a model of another task", 409, "model_task_differs", path="/v1/jobs/{succeeded}/fork", body={"patch": {"model": "bad-images", "training": {"max_steps": 5}}}),
+    Case("predictions over time of rows in no JSON", 422, "invalid_request", "/query/input", method="GET", path="/v1/models/bad-rows/predictions-over-time?input=power"),
+    Case("predictions over time of no rows", 422, "invalid_request", "/query/input", method="GET", path="/v1/models/bad-rows/predictions-over-time?input=[3]"),
+    Case("predictions over time with a NUL", 422, "invalid_request", "/query/input", method="GET", path="/v1/models/bad-words/predictions-over-time?input=%00"),
+    Case("predictions over no time", 422, "invalid_request", "/query/limit", method="GET", path="/v1/models/bad-words/predictions-over-time?limit=0"),
+    Case("predictions over time of a job not yet trained", 409, "model_not_ready", method="GET", path="/v1/models/{queued}/predictions-over-time"),
     Case("the card of a job", 404, "model_not_found", method="GET", path="/v1/models/{succeeded}/card"),
     Case("the card of an alias that nobody gave", 404, "model_not_found", method="GET", path="/v1/models/bad-champions@nobody/card"),
     Case("models with a NUL for a tag", 422, "invalid_request", "/query/tag", method="GET", path="/v1/models?tag=%00"),
 ]
 
 REGISTERED = [
+    Case("predictions over time", 200, None, method="GET", path="/v1/models/bad-words/predictions-over-time?input=I%20like&limit=2"),
+    Case("predictions over time of rows", 200, None, method="GET", path="/v1/models/bad-rows/predictions-over-time?input=%7B%22hour%22%3A3%2C%22sky%22%3A%22rain%22%2C%22day%22%3A%222026-01-01%22%2C%22wind%22%3A1.5%7D"),
     Case("a card", 200, None, method="GET", path="/v1/models/bad-images/card"),
     Case("a card by an alias", 200, None, method="GET", path="/v1/models/bad-champions@champion/card"),
     Case("a description", 200, None, method="PATCH", path=MODEL, body={"description": "맛있는 것", "tags": ["한국어", "food", "food"]}),
