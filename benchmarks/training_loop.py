@@ -18,11 +18,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.cnn import DEVIATION, MEAN, network
 from benchmarks.measuring import Silent, built_in, print_table, resolve
 from service.catalogue import Catalogue
 from service.datasets.base import ImageData
@@ -30,7 +31,6 @@ from service.domain.datasets import DatasetFacts
 from service.training.loop import train
 
 BATCH_SIZE = 64
-MEAN, DEVIATION = 0.2860, 0.3530  # of Fashion-MNIST
 
 
 class Outcome(NamedTuple):
@@ -38,30 +38,6 @@ class Outcome(NamedTuple):
 
     images_per_second: float
     accuracy: float
-
-
-class MnistNetwork(nn.Module):
-    """conv32, conv64, max pool, dropout, fc128, dropout, fc10: the network of the MNIST example."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(1, 32, 3),
-            nn.ReLU(),
-            nn.Conv2d(32, 64, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Dropout(0.25),
-            nn.Flatten(),
-            nn.Linear(9216, 128),
-            nn.ReLU(),
-            nn.Dropout(0.5),
-            nn.Linear(128, 10),
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images (batch, 1, 28, 28) to logits (batch, 10)."""
-        return self.layers(images)
 
 
 class Images(Dataset[tuple[Tensor, int]]):
@@ -83,21 +59,21 @@ def plain(data: ImageData, epochs: int) -> Outcome:
     assert data.test_images is not None
     assert data.test_labels is not None
     torch.manual_seed(0)
-    network = MnistNetwork()
-    optimizer = torch.optim.Adadelta(network.parameters(), lr=1.0)
+    model = network()
+    optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
     loader = DataLoader(Images(data.images, data.labels), batch_size=BATCH_SIZE, shuffle=True)
     test = DataLoader(Images(data.test_images, data.test_labels), batch_size=BATCH_SIZE)
     correct = 0
     started = time.perf_counter()
     for _ in range(epochs):
-        network.train()
+        model.train()
         for images, labels in loader:
             optimizer.zero_grad()
-            functional.cross_entropy(network(images), labels).backward()
+            functional.cross_entropy(model(images), labels).backward()
             optimizer.step()
-        network.eval()
+        model.eval()
         with torch.no_grad():
-            correct = sum(int((network(x).argmax(1) == y).sum()) for x, y in test)
+            correct = sum(int((model(x).argmax(1) == y).sum()) for x, y in test)
     seconds = time.perf_counter() - started
     return Outcome(epochs * len(data.labels) / seconds, correct / len(data.test_labels))
 
@@ -108,10 +84,10 @@ def ours(facts: DatasetFacts, data: ImageData, epochs: int) -> Outcome:
     spec = resolve(facts, architecture={"type": "cnn"}, training=training)
     trainable = Catalogue.installed().build(spec, data)
     torch.manual_seed(0)
-    network = MnistNetwork()
-    adadelta = torch.optim.Adadelta(network.parameters(), lr=1.0)
+    model = network()
+    adadelta = torch.optim.Adadelta(model.parameters(), lr=1.0)
     trainable = trainable._replace(
-        model=network, optimizer=adadelta, schedule=LambdaLR(adadelta, lambda _: 1.0)
+        model=model, optimizer=adadelta, schedule=LambdaLR(adadelta, lambda _: 1.0)
     )
     recorder = Silent()
     started = time.perf_counter()
