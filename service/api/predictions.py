@@ -1,7 +1,7 @@
 """`POST /v1/models/{model}/predict`: texts, pictures or rows in, candidates or values out."""
 
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
@@ -125,6 +125,10 @@ async def predict(
     abstain_below: Annotated[
         float | None, Query(ge=0, le=1, allow_inf_nan=False, description=_FOR_PICTURES)
     ] = None,
+    explain: Annotated[
+        Literal["input"] | None,
+        Query(description="input: also answer each picture as the model saw it."),
+    ] = None,
 ) -> Response:
     """Ask a model. `job_…` answers while the job still trains, from its newest checkpoint."""
     asked = await _asked(request, Options(top_k, probabilities, abstain_below))
@@ -135,6 +139,7 @@ async def predict(
         special_tokens=asked.special_tokens,
         probabilities=asked.probabilities,
         abstain_below=asked.abstain_below,
+        show_input=explain == "input",
         small=asked.small,
     )
     return Response(answer.model_dump_json(), media_type="application/json")

@@ -145,6 +145,16 @@ def look(content: bytes, *, pointer: str = "/file") -> Look:
         raise _no_picture(pointer) from None
 
 
+def as_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Write an image (channels, height, width), grey or RGB, as a PNG."""
+    channels_last = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    written = BytesIO()
+    Image.fromarray(channels_last.squeeze(2) if len(pixels) == 1 else channels_last).save(
+        written, "PNG"
+    )
+    return written.getvalue()
+
+
 def _no_picture(pointer: str) -> Invalid:
     kinds = ", ".join(FORMATS[:-1])
     detail = f"is no picture that can be decoded; send a whole {kinds} or {FORMATS[-1]} file"

@@ -70,6 +70,10 @@ class Prediction(Outgoing):
     abstained: bool | None = Field(
         default=None, description="With abstain_below: whether even the best is less probable."
     )
+    seen: str | None = Field(
+        default=None,
+        description="With explain=input: the picture as the model sees it, a PNG in base64.",
+    )
     unknown: list[str] = Field(default=[], description="Words that the vocabulary does not have.")
     warnings: list[str] = []
 

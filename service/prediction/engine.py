@@ -45,6 +45,7 @@ from service.prediction.batching import Batcher, Loaded
 from service.prediction.cache import Cache, Sized
 from service.prediction.names import Names
 from service.prediction.scoring import score
+from service.prediction.showing import showing
 from service.prediction.writing import Writer, Written, turns
 from service.store import blobs as blob_store
 from service.store import histories
@@ -130,6 +131,7 @@ class Predictor:
         special_tokens: bool,
         probabilities: Probabilities = "calibrated",
         abstain_below: float | None = None,
+        show_input: bool = False,
         small: bool = False,
     ) -> PredictResponse:
         """Answer each input. Raises ModelNotFound, ModelNotReady, Busy, or Invalid for an input.
@@ -151,6 +153,8 @@ class Predictor:
         predictions = answer.predictions
         if abstain_below is not None:
             predictions = abstaining(predictions, below=abstain_below)
+        if show_input:
+            predictions = showing(predictions, loaded.task, encoded)
         return PredictResponse(
             model=servable.model,
             version=servable.version,

@@ -162,6 +162,15 @@ class Writes(Protocol):
         ...
 
 
+@runtime_checkable
+class Shows(Protocol):
+    """A task whose inputs are pictures: it can show what a model sees of one."""
+
+    def shown(self, encoded: Encoded, number: int) -> bytes:
+        """Draw input `number` as the model sees it, before normalisation: a PNG."""
+        ...
+
+
 class Prepared(NamedTuple):
     """What preparation gives: the task, the two splits, and what the simplest guess reaches."""
 

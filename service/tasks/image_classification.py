@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from service.datasets import splits
 from service.datasets.base import ImageData
-from service.datasets.pictures import Size, resized
+from service.datasets.pictures import Size, as_png, resized
 from service.datasets.pixels import count_values
 from service.domain.base import LATER
 from service.domain.datasets import ImageFacts
@@ -33,7 +33,7 @@ from service.tasks.augmentation import Augmentation
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind, TaskOptions
 from service.tasks.classes import cross_entropy, loss_and_accuracy, name_classes
 from service.tasks.evaluating import ClassEvidence
-from service.tasks.image_inputs import read_images
+from service.tasks.image_inputs import read_images, warnings_about
 from service.tasks.order import EpochOrder
 
 MAX_SIDE = 512
@@ -195,8 +195,12 @@ class ImageClassification:
             tensor=torch.from_numpy(images),
             lengths=[1] * len(images),
             unknown=[[] for _ in images],
-            warnings=[[] for _ in images],
+            warnings=[warnings_about(image, self._mean) for image in images],
         )
+
+    def shown(self, encoded: Encoded, number: int) -> bytes:
+        """Draw an input as the model sees it, before normalisation: a PNG."""
+        return as_png(encoded.tensor[number].numpy())
 
     def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
         """Return the logits (input, classes)."""

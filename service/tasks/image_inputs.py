@@ -16,6 +16,8 @@ from service.domain.predictions import Input
 from service.domain.problems import FieldError, Invalid, invalid_field
 
 _MAX_ERRORS = 100
+_LIGHTER = 60
+"""Of 255: pictures of one data set differ by less in their mean brightness."""
 
 
 def read_images(inputs: Sequence[Input], size: Size) -> NDArray[np.uint8]:
@@ -36,6 +38,24 @@ def read_images(inputs: Sequence[Input], size: Size) -> NDArray[np.uint8]:
     if not images:
         return np.zeros((0, size.channels, size.height, size.width), dtype=np.uint8)
     return np.stack(images)
+
+
+def warnings_about(image: NDArray[np.uint8], usual: Sequence[float]) -> list[str]:
+    """Say what a client should know of a picture beside those that the model learned from.
+
+    A photograph of ink on paper is light with dark things; handwritten digits and clothes are
+    light on black. `usual` is the mean brightness of the training images, by channel.
+    """
+    if len(usual) != 1:
+        return []
+    here, there = float(image.mean()), usual[0]
+    inverted = 255 - here
+    if abs(here - there) < _LIGHTER or abs(inverted - there) > abs(here - there) / 2:
+        return []
+    light, dark = ("light", "dark") if here > there else ("dark", "light")
+    how = f"the picture is {light} (mean {here:.0f} of 255), and those that the model learned from"
+    what = f"are {dark} (mean {there:.0f}): if it shows the same on paper of the other colour"
+    return [f"{how} {what}, invert it"]
 
 
 def _read(value: Input, size: Size, pointer: str, budget: pictures.Budget) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from pydantic import JsonValue
 
 from service.domain.predictions import Input, LabelCandidate
 from service.domain.problems import Invalid
+from service.domain.shapes import ImageShape
 from service.tasks import image_classification
 from service.tasks.base import Batch
 from service.tasks.image_classification import ImageClassification, ImageOptions
@@ -225,3 +226,52 @@ def test_many_small_files_do_not_unpack_to_pixels_without_bound() -> None:
         a_task().encode(pictures)
 
     assert [error.pointer for error in refused.value.errors] == ["/inputs/2", "/inputs/3"]
+
+
+def a_flat_picture(brightness: int, *, channels: int = 1) -> list[JsonValue]:
+    pixel: JsonValue = brightness if channels == 1 else [brightness] * channels
+    return [[pixel] * 4 for _ in range(4)]
+
+
+def trained_on(*means: float) -> ImageClassification:
+    """A task whose training images have this mean brightness, by channel."""
+    shape = ImageShape(channels=len(means), height=4, width=4, classes=2)
+    return ImageClassification(shape, ["a", "b"], list(means), [50.0] * len(means))
+
+
+@pytest.mark.parametrize(("usual", "here"), [(30.0, 240), (220.0, 20), (70.0, 200)])
+def test_a_picture_of_the_other_colour_of_paper_is_told(usual: float, here: int) -> None:
+    [[warning]] = trained_on(usual).encode([a_flat_picture(here)]).warnings
+
+    assert "invert it" in warning
+    assert f"mean {here} of 255" in warning
+
+
+@pytest.mark.parametrize(
+    ("usual", "here"),
+    [(30.0, 35), (70.0, 120), (128.0, 250), (128.0, 5), (100.0, 100)],
+)
+def test_a_picture_that_would_be_no_nearer_inverted_is_not_warned_of(
+    usual: float, here: int
+) -> None:
+    assert trained_on(usual).encode([a_flat_picture(here)]).warnings == [[]]
+
+
+def test_colours_are_not_judged_by_their_brightness() -> None:
+    task = trained_on(10.0, 10.0, 10.0)
+
+    assert task.encode([a_flat_picture(250, channels=3)]).warnings == [[]]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_the_model_sees_can_be_looked_at(channels: int) -> None:
+    task = trained_on(*[90.0] * channels)
+    encoded = task.encode(
+        [a_flat_picture(10, channels=channels), a_flat_picture(99, channels=channels)]
+    )
+
+    with Image.open(BytesIO(task.shown(encoded, 1))) as picture:
+        pixels = np.asarray(picture)
+
+    assert pixels.shape == ((4, 4) if channels == 1 else (4, 4, 3))
+    assert (pixels == 99).all()

@@ -71,6 +71,7 @@ ANSWERS = [
     Case("a model", 200, None, **get("/v1/models/bad-images")),
     Case("a version", 200, None, **get("/v1/models/bad-images@1")),
     Case("versions", 200, None, **get("/v1/models/bad-images/versions")),
+    Case("a picture as the model sees it", 200, None, path="/v1/models/bad-images/predict?explain=input", content=a_png(), headers={"Content-Type": "image/png"}),
     Case("a word", 200, None, **ask("I")),
     Case("no word", 200, None, **ask("")),
     Case("an unknown word of 100,000 letters", 200, None, **ask("x" * 100_000)),

@@ -45,6 +45,8 @@ PREDICTIONS = [
     Case("a value to abstain from", **predict("/abstain_below", [{"hour": 3, "sky": "rain", "day": "2026-01-01", "wind": 1.5}], model="bad-rows", abstain_below=0.5)),
     Case("a picture with wrong probabilities", **picture(a_png(), pointer="/query/probabilities"))._replace(path="/v1/models/bad-images/predict?probabilities=best"),
     Case("a picture with a wrong threshold", **picture(a_png(), pointer="/query/abstain_below"))._replace(path="/v1/models/bad-images/predict?abstain_below=2"),
+    Case("an explanation of nothing", **picture(a_png(), pointer="/query/explain"))._replace(path="/v1/models/bad-images/predict?explain=all"),
+    Case("the picture that a model of words saw", **predict("/query/explain", ["I like"], model="bad-words"))._replace(path="/v1/models/bad-words/predict?explain=input"),
     Case("top_k zero", **predict("/top_k", [pixels(8)], top_k=0)),
     Case("top_k a string", **predict("/top_k", [pixels(8)], top_k="5")),
     Case("an unknown field", **predict("/topk", [pixels(8)], topk=5)),
