@@ -211,7 +211,8 @@ def _of_checkpoint(row: CheckpointRow, spec: JobSpec) -> Servable:
 
 def not_found(session: Session, reference: str) -> ModelNotFound:
     """Say that nothing is called so, and what is nearest."""
-    known = session.scalars(sa.select(ModelNameRow.name).limit(KNOWN_NAMES)).all()
+    named = sa.select(ModelVersionRow.name).where(ModelVersionRow.name.is_not(None)).distinct()
+    known = [name for name in session.scalars(named.limit(KNOWN_NAMES)) if name is not None]
     return ModelNotFound(reference, known)
 
 
