@@ -230,7 +230,9 @@ def test_many_small_files_do_not_unpack_to_pixels_without_bound() -> None:
 
 def a_flat_picture(brightness: int, *, channels: int = 1) -> list[JsonValue]:
     colours: list[JsonValue] = [brightness] * channels
-    return [[colours if channels > 1 else brightness] * 4 for _ in range(4)]
+    pixel: JsonValue = colours if channels > 1 else brightness
+    row: list[JsonValue] = [pixel] * 4
+    return [row] * 4
 
 
 def trained_on(*means: float) -> ImageClassification:
