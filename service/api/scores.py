@@ -28,9 +28,16 @@ async def _score_request(request: Request) -> ScoreRequest:
     ),
 )
 async def score(
-    model: ModelPath, body: Annotated[ScoreRequest, Depends(_score_request)], parts: PartsOf
+    model: ModelPath,
+    body: Annotated[ScoreRequest, Depends(_score_request)],
+    parts: PartsOf,
+    request: Request,
 ) -> Response:
     """Score texts: ln of the probability of each token after those before it, and perplexity."""
     begin_to_wait()
-    answer = await parts.predictor.score(model, body.inputs)
+
+    async def is_heard() -> bool:
+        return not await request.is_disconnected()
+
+    answer = await parts.predictor.score(model, body.inputs, is_heard=is_heard)
     return Response(answer.model_dump_json(), media_type="application/json")

@@ -103,8 +103,8 @@ async def follow(
             return
         tail = news.tail
         if tail.events:
-            if frames := news.frames_of(event_type):
-                yield frames
+            # Of other events at least a sign of life: they come, and the listener hears nothing.
+            yield news.frames_of(event_type) or HEARTBEAT
             seq = tail.events[-1].seq
         if not tail.is_whole:
             continue

@@ -8,11 +8,12 @@ they never change under their SHA-256), and a thread of its own runs the models 
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import Any, NamedTuple, cast
+from weakref import WeakSet
 
 import torch
 from anyio import CapacityLimiter, to_thread
@@ -39,7 +40,7 @@ from service.domain.problems import (
     invalid_field,
 )
 from service.domain.requests import SEED_MAX
-from service.domain.scores import ScoreResponse
+from service.domain.scores import Score, ScoreResponse
 from service.prediction.abstaining import abstaining
 from service.prediction.batching import Batcher, Loaded
 from service.prediction.cache import Cache, Sized
@@ -52,7 +53,7 @@ from service.store import histories
 from service.store import models as model_store
 from service.store.deadline import refuse_late
 from service.store.engine import Database
-from service.store.errors import BlobGone, DatabaseBusy, DatabaseUnavailable
+from service.store.errors import BlobGone, DatabaseBusy, DatabaseUnavailable, ModelNotReady
 from service.store.histories import Moment
 from service.tasks.base import Encoded, Task, Writes
 
@@ -83,12 +84,17 @@ class Found(NamedTuple):
     loaded: Loaded
 
 
+class _Place:
+    """One of the places of texts: taken as long as somebody holds it, however that ends."""
+
+
 class Writing(NamedTuple):
     """A text that is being written, and by what."""
 
     servable: Servable
     writer: Writer
     seed: int
+    place: _Place
 
     def generation(self) -> Generation:
         """Tell the whole, when it has ended."""
@@ -120,7 +126,7 @@ class Predictor:
         self._lookers = CapacityLimiter(LOOKING_THREADS)
         self._readers = CapacityLimiter(READING_THREADS)
         self._looks: set[asyncio.Task[None]] = set()
-        self._writing = 0
+        self._places = WeakSet[_Place]()
 
     async def predict(
         self,
@@ -154,7 +160,8 @@ class Predictor:
         if abstain_below is not None:
             predictions = abstaining(predictions, below=abstain_below)
         if show_input:
-            predictions = showing(predictions, loaded.task, encoded)
+            show = partial(showing, predictions, loaded.task, encoded)
+            predictions = await to_thread.run_sync(show, limiter=self._readers)
         return PredictResponse(
             model=servable.model,
             version=servable.version,
@@ -181,7 +188,12 @@ class Predictor:
             partial(self._moments, reference, limit=limit), limiter=self._lookers
         )
         if not moments:
-            await self._look(reference)  # raises what there is to say about it
+            await self._look(reference)  # raises what there is to say, unless one has just come
+            job_id, moments = await to_thread.run_sync(
+                partial(self._moments, reference, limit=limit), limiter=self._lookers
+            )
+        if not moments:
+            raise ModelNotReady(job_id, "running")
         answers: list[PredictionAt] = []
         for moment in moments:
             load = partial(self._loaded, moment.servable)
@@ -222,18 +234,33 @@ class Predictor:
 
     async def begin_to_write(self, reference: str, asked: GenerateRequest) -> Writing:
         """Read a prompt. Raises ModelNotFound, ModelNotReady, CannotWrite, and Busy."""
+        place = self._take_place()
         servable, loaded = await self._find_writer(reference)
-        if self._writing >= MAX_WRITING:
-            raise Busy
+        encoded = await self._read(loaded.task, [asked.prompt])
         seed = secrets.randbelow(SEED_MAX + 1) if asked.seed is None else asked.seed
-        writer = await self._batcher.run(partial(Writer, loaded, asked, seed=seed))
-        return Writing(servable, writer, seed)
+        return Writing(servable, Writer(loaded, asked, encoded, seed=seed), seed, place)
 
-    async def score(self, reference: str, texts: Sequence[str]) -> ScoreResponse:
-        """Tell how probable texts are. Raises ModelNotFound, ModelNotReady and CannotWrite."""
+    async def write(self, writing: Writing) -> AsyncIterator[Written]:
+        """Give what is written, turn by turn; who stops asking stops it. Raises NotFinite."""
+        async for written in turns(writing.writer, self._batcher):
+            yield written
+
+    async def score(
+        self, reference: str, texts: Sequence[str], *, is_heard: Callable[[], Awaitable[bool]]
+    ) -> ScoreResponse:
+        """Tell how probable texts are. Raises ModelNotFound, ModelNotReady, CannotWrite, Busy.
+
+        Between two texts others have their turn, and it ends where nobody `is_heard` any more.
+        """
+        place = self._take_place()
         servable, loaded = await self._find_writer(reference)
-        # One at a time: between two, others have their turn on the thread of the models.
-        scores = [await self._batcher.run(partial(score, loaded, text)) for text in texts]
+        scores: list[Score] = []
+        for text in texts:
+            if not await is_heard():
+                break
+            encoded = await self._read(loaded.task, [text])
+            scores.append(await self._batcher.run(partial(score, loaded, encoded)))
+        del place
         return ScoreResponse(
             model=servable.model,
             version=servable.version,
@@ -241,20 +268,19 @@ class Predictor:
             scores=scores,
         )
 
+    def _take_place(self) -> _Place:
+        """Take one of the places of texts. Raises Busy."""
+        if len(self._places) >= MAX_WRITING:
+            raise Busy
+        place = _Place()
+        self._places.add(place)
+        return place
+
     async def _find_writer(self, reference: str) -> Found:
         found = self._remembered(reference) or await self._look(reference)
         if not isinstance(found.loaded.task, Writes):
             raise CannotWrite(found.servable.model, found.servable.task)
         return found
-
-    async def write(self, writing: Writing) -> AsyncIterator[Written]:
-        """Give what is written, turn by turn; who stops asking stops it. Raises Busy."""
-        self._writing += 1
-        try:
-            async for written in turns(writing.writer, self._batcher):
-                yield written
-        finally:
-            self._writing -= 1
 
     async def _read(self, task: Task, inputs: Sequence[Input]) -> Encoded:
         """Encode in a thread, when its turn comes. Raises Busy when too many wait for theirs."""

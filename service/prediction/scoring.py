@@ -13,17 +13,17 @@ from torch import Tensor
 from service.architectures.base import SequenceModel
 from service.domain.scores import Score, ScoredToken
 from service.prediction.batching import Loaded
-from service.tasks.base import Writes
+from service.prediction.finite import NotFinite
+from service.tasks.base import Encoded, Writes
 
 _READ_AT_ONCE = 128
 """Tokens: of a large vocabulary their logits are some megabytes."""
 
 
 @torch.inference_mode()
-def score(loaded: Loaded, text: str) -> Score:
-    """Score one text; the tokens that are listed are all that it is read as."""
+def score(loaded: Loaded, encoded: Encoded) -> Score:
+    """Score one text, as the task has read it. Raises NotFinite."""
     task = cast("Writes", loaded.task)
-    encoded = loaded.task.encode([text])
     tokens: list[int] = cast("list[int]", encoded.tensor[0].tolist())
     expected = [*tokens[1:], task.end]
     found = _log_probabilities(loaded, tokens, expected)
@@ -51,6 +51,8 @@ def _log_probabilities(loaded: Loaded, tokens: list[int], expected: list[int]) -
     for start, end in pairwise(edges):
         logits, state = model(torch.tensor([tokens[start:end]], device=device), state)
         logs = logits[0].double().log_softmax(dim=-1)
+        if not logs.isfinite().all():
+            raise NotFinite
         wanted = torch.tensor(expected[start:end], device=device)
         found.append(logs.gather(1, wanted[:, None])[:, 0].cpu())
     return cast("list[float]", torch.cat(found).tolist())

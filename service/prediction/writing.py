@@ -25,8 +25,9 @@ from service.domain.generations import (
 )
 from service.domain.models import Servable
 from service.prediction.batching import Batcher, Loaded
+from service.prediction.finite import NotFinite
 from service.prediction.sampling import Sampler
-from service.tasks.base import Prompt, Writes
+from service.tasks.base import Encoded, Prompt, Writes
 
 TURN_SECONDS = 0.005
 _READ_AT_ONCE = 256
@@ -43,11 +44,14 @@ class Written(NamedTuple):
 class Writer:
     """Writes one text. Its turns are taken on the thread of the models."""
 
-    def __init__(self, loaded: Loaded, asked: GenerateRequest, *, seed: int) -> None:
+    def __init__(
+        self, loaded: Loaded, asked: GenerateRequest, encoded: Encoded, *, seed: int
+    ) -> None:
+        """`encoded` is the prompt, as the task reads it."""
         self._model = cast("SequenceModel", loaded.model)
         self._task = cast("Writes", loaded.task)
         self._asked = asked
-        self.prompt: Prompt = self._task.read(loaded.model, asked.prompt)
+        self.prompt: Prompt = self._task.prompt(loaded.model, encoded)
         self._sampler = Sampler(asked, seed=seed, never=self._task.end)
         self._seen = set(self.prompt.tokens) - {self._task.end}  # to end again is no repetition
         self._device = next(loaded.model.parameters()).device
@@ -76,7 +80,12 @@ class Writer:
         tokens = torch.tensor([piece], device=self._device)
         state = self._model.initial_state(1) if self._state is None else self._state
         logits, self._state = self._model(tokens, state)
-        return None if self._unread else logits[0, -1].float().cpu()
+        if self._unread:
+            return None
+        last = logits[0, -1].float().cpu()
+        if not last.isfinite().all():
+            raise NotFinite
+        return last
 
     def _write(self, logits: Tensor) -> None:
         chosen = self._sampler.choose(logits, torch.tensor(sorted(self._seen), dtype=torch.int64))

@@ -17,6 +17,7 @@ from service.store.tables import ModelAliasRow, ModelNameRow, ModelTagRow, Model
 
 def change_model(session: Session, name: str, change: ModelChange) -> Model:
     """Set what the change gives; the rest stays. Raises ModelNotFound."""
+    _lock(session, name)
     get_model(session, name)
     given = change.model_fields_set
     if "description" in given:
@@ -65,6 +66,7 @@ def delete_model(session: Session, reference: str) -> None:
     counting its versions: what was `eating@1` is never somebody else.
     """
     one = "@" in reference or reference.startswith("mdl_")
+    _lock(session, reference.partition("@")[0])
     rows = _one(session, reference) if one else _all(session, reference)
     if not rows:
         raise not_found(session, reference)
@@ -84,6 +86,15 @@ def delete_model(session: Session, reference: str) -> None:
         session.execute(described.values(description=None))
         session.execute(sa.delete(ModelTagRow).where(ModelTagRow.name == reference))
     blobs.release(session, shas)
+
+
+def _lock(session: Session, name: str) -> None:
+    """Let nobody else change a model or add a version until this commits.
+
+    SQLite drops FOR UPDATE and needs none: it has one writer at a time.
+    """
+    row = sa.select(ModelNameRow.name).where(ModelNameRow.name == name)
+    session.execute(row.with_for_update(key_share=True)).all()
 
 
 def _one(session: Session, reference: str) -> Sequence[ModelVersionRow]:

@@ -36,8 +36,7 @@ def succeed(
     job = held_job(session, lease)
     spec = JobSpec.model_validate(job.spec)
     best = _best(session, job.id)
-    name = _free_name(session, job.id, spec, now)
-    version = next_version(session, name, now) if name else None
+    name, version = _next_free(session, job.id, spec, now)
     version_id = add_version(
         session,
         best,
@@ -66,21 +65,25 @@ def succeed(
     return result
 
 
-def _free_name(session: Session, job_id: str, spec: JobSpec, now: datetime) -> str | None:
-    """Return the model that the job shall make a version of; none, if another task took the name.
+def _next_free(
+    session: Session, job_id: str, spec: JobSpec, now: datetime
+) -> tuple[str | None, int | None]:
+    """Take the next version of the model that the job shall make; none, if another task has it.
 
     That was checked when the job came, but others end before it; its work shall not be lost.
     """
     if spec.model is None:
-        return None
+        return None, None
     try:
-        check_task(session, spec.model, spec.task)
+        with session.begin_nested():
+            version = next_version(session, spec.model, now)  # locks the name: then look
+            check_task(session, spec.model, spec.task)
     except ModelTaskDiffers as taken:
         message = f"The version is under no name: {taken.detail}"
         data = {"code": taken.code, "message": message}
         events.append(session, job_id, "warning", data=data, now=now)
-        return None
-    return spec.model
+        return None, None
+    return spec.model, version
 
 
 def _best(session: Session, job_id: str) -> CheckpointRow:

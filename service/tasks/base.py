@@ -144,8 +144,8 @@ class Prompt(NamedTuple):
 class Writes(Protocol):
     """A task whose models can write a text on, token by token. A task need not."""
 
-    def read(self, model: nn.Module, text: str) -> Prompt:
-        """Make tokens of a prompt, no more than the model sees."""
+    def prompt(self, model: nn.Module, encoded: Encoded) -> Prompt:
+        """Make a prompt of an encoded text: no more tokens than the model sees."""
         ...
 
     def token(self, index: int) -> str:

@@ -188,15 +188,14 @@ class NextWord:
             for number, row in enumerate(most_probable(logits, top_k=top_k, skip=hidden))
         ]
 
-    def read(self, model: nn.Module, text: str) -> Prompt:
-        """Make `<eos>` and the words of a prompt, the last ones of a long one."""
-        encoded = self.encode([text])
+    def prompt(self, model: nn.Module, encoded: Encoded) -> Prompt:
+        """Give `<eos>` and the words of a text, the last ones of a long one."""
         warn_of_context(model, encoded.lengths, encoded.warnings)
         untyped: Any = encoded.tensor[0]
         tokens: list[int] = untyped.tolist()
         if isinstance(model, WithContext):
             tokens = tokens[-model.context :]
-        return Prompt(tokens, encoded.unknown[0], encoded.warnings[0] if text else [])
+        return Prompt(tokens, encoded.unknown[0], encoded.warnings[0] if len(tokens) > 1 else [])
 
     def token(self, index: int) -> str:
         """Return a word of the vocabulary."""

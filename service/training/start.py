@@ -46,6 +46,17 @@ class Saved(NamedTuple):
         return read_header(self.state)["environment"]
 
 
+def environment_before(resume: Saved | None, earlier: Environment | None) -> Environment | None:
+    """Return where the run was computed so far.
+
+    That is in its own checkpoint; of an attempt that left none, what it chose goes before what a
+    fork was given.
+    """
+    if resume is None or (resume.keeps is not None and earlier is not None):
+        return earlier
+    return resume.environment()
+
+
 class NotExact(Exception):  # noqa: N818
     """The job must go on exactly, and this machine cannot; nothing was computed or written."""
 
@@ -68,16 +79,17 @@ def begin(
     `earlier` is where an attempt computed that left no checkpoint. Raises NotExact where the spec
     requires exactness, PrecisionNotAvailable, and Ordered where an order ended a range test.
     """
-    before = earlier if resume is None else resume.environment()
+    before = environment_before(resume, earlier)
+    given = None if resume is None else resume.environment()
     goes_on = resume is not None and (resume.keeps is None or "position" in resume.keeps)
     devices.make_deterministic(device)
     memory_format = devices.choose_memory_format(trainable.model, device, before=before)
     devices.place(trainable.model, device, memory_format)
     precision = choose_precision(trainable, spec, device, before=before)
     environment = devices.environment(device, precision, memory_format)
-    differs = differences(before, environment) if before and goes_on else []
-    if before is not None and differs and spec.training.exact == "required":
-        raise NotExact(before, in_words(differs))
+    differs = differences(given, environment) if given and goes_on else []
+    if given is not None and differs and spec.training.exact == "required":
+        raise NotExact(given, in_words(differs))
     place_optimizer(trainable.optimizer)
     ema = spec.training.ema
     state = TrainingState(

@@ -13,10 +13,11 @@ from service.catalogue import Catalogue
 from service.datasets import registry
 from service.domain.datasets import TextDatasetSpec
 from service.domain.evaluations import Calibration, Evaluation
+from service.domain.generations import GenerateRequest
 from service.domain.jobs import Claim, NewJob
 from service.domain.predictions import PredictResponse, TokenCandidate
-from service.domain.problems import Invalid
-from service.prediction.engine import Predictor
+from service.domain.problems import Busy, Invalid
+from service.prediction.engine import MAX_WRITING, Predictor, Writing
 from service.store import claims, datasets, jobs
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import Database, database_now
@@ -209,3 +210,19 @@ def test_unknown_models_and_wrong_inputs_are_problems(sqlite_database: Database)
     with pytest.raises(Invalid) as caught:
         predict(predictor, "eating", 3)
     assert caught.value.errors[0].pointer.startswith("/inputs/0")
+
+
+def test_only_so_many_texts_are_written_at_once_and_places_come_back(database: Database) -> None:
+    a_trained_model(database)
+    predictor = Predictor(database, CATALOGUE, memory_bytes=10**8)
+    request = GenerateRequest(prompt="I like", max_tokens=3)
+
+    async def begin(count: int) -> list[Writing | BaseException]:
+        begun = (predictor.begin_to_write("eating", request) for _ in range(count))
+        return list(await asyncio.gather(*begun, return_exceptions=True))
+
+    first = asyncio.run(begin(MAX_WRITING + 5))
+    assert sum(isinstance(each, Busy) for each in first) == 5
+    first.clear()  # nobody wrote: clients went before
+
+    assert not any(isinstance(each, Busy) for each in asyncio.run(begin(MAX_WRITING)))

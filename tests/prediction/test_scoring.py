@@ -11,10 +11,16 @@ import torch
 from torch.nn import functional
 
 from service.architectures.base import SequenceModel
-from service.prediction.scoring import score
+from service.domain.scores import Score
+from service.prediction import scoring
+from service.prediction.batching import Loaded
 from tests.prediction.test_writing import ARCHITECTURES, a_model
 
 TEXT = "you like rice and soup and bread and tofu and noodles and kimchi"
+
+
+def score(loaded: Loaded, text: str) -> Score:
+    return scoring.score(loaded, loaded.task.encode([text]))
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from service.architectures.base import SequenceModel
 from service.domain.generations import GeneratedToken, GenerateRequest
 from service.prediction.batching import Batcher, Loaded
+from service.prediction.finite import NotFinite
 from service.prediction.writing import Writer, turns
 from service.tasks.base import Writes
 from tests.training.parts import a_spec, build, text_data
@@ -41,8 +42,13 @@ def a_model(architecture: str = "rnn", *, sure: float = 1.0) -> Loaded:
 RNN = a_model()
 
 
+def a_writer(loaded: Loaded, *, seed: int = 0, **asked: Any) -> Writer:
+    request = GenerateRequest.model_validate(asked)
+    return Writer(loaded, request, loaded.task.encode([request.prompt]), seed=seed)
+
+
 def written(loaded: Loaded, *, seed: int = 0, **asked: Any) -> Writer:
-    writer = Writer(loaded, GenerateRequest.model_validate(asked), seed=seed)
+    writer = a_writer(loaded, seed=seed, **asked)
     while writer.finish_reason is None:
         writer.take_turn()
     return writer
@@ -118,11 +124,7 @@ def test_a_prompt_longer_than_the_context_is_read_from_its_end() -> None:
 )
 def test_a_stop_text_ends_it_and_no_part_of_one_is_ever_sent(stops: list[str], seed: int) -> None:
     free = written(RNN, prompt=PROMPT, max_tokens=12, seed=seed).text
-    writer = Writer(
-        RNN,
-        GenerateRequest.model_validate({"prompt": PROMPT, "max_tokens": 12, "stop": stops}),
-        seed=seed,
-    )
+    writer = a_writer(RNN, prompt=PROMPT, max_tokens=12, stop=stops, seed=seed)
     sent: list[GeneratedToken] = []
     while writer.finish_reason is None:
         sent += writer.take_turn().tokens
@@ -137,10 +139,7 @@ def test_a_stop_text_ends_it_and_no_part_of_one_is_ever_sent(stops: list[str], s
 def test_texts_that_are_written_together_are_those_that_are_written_alone() -> None:
     async def together() -> list[str]:
         batcher = Batcher()
-        writers = [
-            Writer(RNN, GenerateRequest(prompt=PROMPT, max_tokens=40), seed=seed)
-            for seed in range(4)
-        ]
+        writers = [a_writer(RNN, prompt=PROMPT, max_tokens=40, seed=seed) for seed in range(4)]
 
         async def whole(writer: Writer) -> str:
             return "".join(
@@ -158,7 +157,7 @@ def test_texts_that_are_written_together_are_those_that_are_written_alone() -> N
 
 def test_for_who_went_away_nothing_more_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.prediction.writing.TURN_SECONDS", 0.0)
-    writer = Writer(RNN, GenerateRequest(prompt=PROMPT, max_tokens=4000, temperature=0), seed=0)
+    writer = a_writer(RNN, prompt=PROMPT, max_tokens=4000, temperature=0)
 
     async def listen_to_three() -> None:
         batcher = Batcher()
@@ -173,3 +172,12 @@ def test_for_who_went_away_nothing_more_is_written(monkeypatch: pytest.MonkeyPat
 
     assert len(writer.tokens) == 3
     assert writer.finish_reason is None
+
+
+def test_a_model_that_grows_without_bounds_says_so() -> None:
+    loaded = a_model()
+    with torch.no_grad():
+        loaded.model.get_parameter("W_yx").fill_(torch.inf)
+
+    with pytest.raises(NotFinite):
+        written(loaded, prompt=PROMPT)

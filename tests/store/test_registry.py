@@ -1,5 +1,7 @@
 """The registry: aliases move, descriptions change, and nothing is deleted that somebody names."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from service.domain.models import ModelChange
@@ -201,3 +203,13 @@ def test_a_name_that_another_task_took_meanwhile_does_not_cost_a_job_its_model(
         assert models.get_servable(session, late.id).task == "next_word"
         assert models.get_model(session, "eating").task == "singing"
     assert [each.data["code"] for each in seen if each.type == "warning"] == ["model_task_differs"]
+
+
+def test_of_two_changes_at_once_one_is_the_last(three: Database) -> None:
+    with ThreadPoolExecutor(2) as people:
+        for _ in range(10):
+            told = [people.submit(change, three, "먹기", tags=[tag]) for tag in ("a", "b")]
+            for each in told:
+                each.result()
+            with three.read() as session:
+                assert models.get_model(session, "먹기").tags in (["a"], ["b"])

@@ -9,7 +9,7 @@ import torch
 
 from service.domain.environments import Environment, needs, offers, offers_threads
 from service.training import device as devices
-from service.training.start import NotExact
+from service.training.start import NotExact, Saved, environment_before
 from service.training.state import read_header
 from tests.training.parts import (
     CPU,
@@ -152,3 +152,17 @@ def test_a_job_takes_no_more_threads_than_are_free_and_keeps_what_it_had() -> No
     assert devices.choose_threads(large, 4, free=lambda: 9) == 4
     assert devices.choose_threads(large, 4, free=lambda: None) == 4
     assert devices.choose_threads(large, 4, free=lambda: 1, before={"threads": 2}) == 2
+
+
+def test_what_an_attempt_chose_goes_before_what_a_fork_was_given() -> None:
+    data = image_data()
+    draft = run(a_spec(data, MLP), data)[1].drafts[0]
+    given = Saved("ckpt_1", draft.weights, draft.state, keeps=frozenset({"weights"}))
+    own = given._replace(keeps=None)
+    attempt: Environment = {"threads": 3}
+
+    assert environment_before(None, None) is None
+    assert environment_before(None, attempt) == attempt
+    assert environment_before(given, None) == given.environment()
+    assert environment_before(given, attempt) == attempt
+    assert environment_before(own, attempt) == own.environment()

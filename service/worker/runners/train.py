@@ -29,7 +29,7 @@ from service.store.recorder import DatabaseRecorder
 from service.training import device as devices
 from service.training.failures import CannotBeExact, TrainingFailed
 from service.training.loop import train
-from service.training.start import NotExact, Saved
+from service.training.start import NotExact, Saved, environment_before
 from service.training.state import restore_weights
 from service.training.validation import assess
 from service.worker import downloads
@@ -63,7 +63,7 @@ def run(attempt: Run) -> None:
     )
     resume = _resume(attempt, trainable, source, recorder)
     earlier = None if run_before is None else RunInfo.model_validate(run_before).environment
-    before = earlier if resume is None else resume.environment()
+    before = environment_before(resume, earlier)
     threads = devices.choose_threads(
         trainable.model,
         attempt.threads,
