@@ -29,7 +29,10 @@ async def _generate_request(request: Request) -> GenerateRequest:
         200: {
             "content": {
                 streams.MEDIA_TYPE: {
-                    "schema": {"type": "string"},
+                    "schema": {  # of one event
+                        "type": "object",
+                        "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+                    },
                     "example": 'event: token\ndata: {"token":"rice","text":" rice",…}\n\n',
                 }
             }
