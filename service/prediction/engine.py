@@ -17,7 +17,6 @@ from weakref import WeakSet
 
 import torch
 from anyio import CapacityLimiter, to_thread
-from pydantic_core import from_json
 from safetensors.torch import load
 
 from service.catalogue import Catalogue
@@ -33,11 +32,9 @@ from service.domain.predictions import (
 )
 from service.domain.problems import (
     Busy,
-    Conflict,
     Invalid,
     Problem,
     Unavailable,
-    invalid_field,
 )
 from service.domain.requests import SEED_MAX
 from service.domain.scores import Score, ScoreResponse
@@ -45,9 +42,10 @@ from service.prediction.abstaining import abstaining
 from service.prediction.batching import Batcher, Loaded
 from service.prediction.cache import Cache, Sized
 from service.prediction.names import Names
+from service.prediction.questions import as_input
 from service.prediction.scoring import score
 from service.prediction.showing import showing
-from service.prediction.writing import Writer, Written, turns
+from service.prediction.writing import CannotWrite, Writer, Written, turns
 from service.store import blobs as blob_store
 from service.store import histories
 from service.store import models as model_store
@@ -99,19 +97,6 @@ class Writing(NamedTuple):
     def generation(self) -> Generation:
         """Tell the whole, when it has ended."""
         return self.writer.generation(self.servable, seed=self.seed)
-
-
-class CannotWrite(Conflict):
-    """The model does not say which word is next."""
-
-    code = "model_cannot_write"
-    title = "The model writes no text"
-
-    def __init__(self, model: str, task: str) -> None:
-        super().__init__(
-            f"{model!r} is a model of {task}; only models of next_word write texts. Ask it with "
-            "/predict."
-        )
 
 
 class Predictor:
@@ -218,7 +203,7 @@ class Predictor:
     async def _read_question(self, task: Task, question: str) -> Encoded:
         """Read one input that came in an address."""
         try:
-            return await self._read(task, [_as_input(task, question)])
+            return await self._read(task, [as_input(task, question)])
         except Invalid as wrong:
             errors = [
                 each.model_copy(
@@ -375,17 +360,6 @@ class Predictor:
         model.eval().requires_grad_(requires_grad=False)
         cast("Any", model).to(memory_format=torch.channels_last)
         return Sized(Loaded(model, task), len(weights) + len(preparation))
-
-
-def _as_input(task: Task, question: str) -> Input:
-    """Take a question for a text where the model reads texts, else for JSON. Raises Invalid."""
-    if task.shape.kind in {"text", "text_classes"}:
-        return question
-    try:
-        return from_json(question, allow_inf_nan=False)
-    except ValueError:
-        detail = "is no JSON, and this model reads no texts; send one input of /predict as JSON"
-        raise invalid_field("/query/input", detail) from None
 
 
 def _key(servable: Servable) -> _Key:

@@ -24,6 +24,7 @@ from service.domain.generations import (
     Usage,
 )
 from service.domain.models import Servable
+from service.domain.problems import Conflict
 from service.prediction.batching import Batcher, Loaded
 from service.prediction.finite import NotFinite
 from service.prediction.sampling import Sampler
@@ -32,6 +33,19 @@ from service.tasks.base import Encoded, Prompt, Writes
 TURN_SECONDS = 0.005
 _READ_AT_ONCE = 256
 """Tokens of a prompt that go through the model together."""
+
+
+class CannotWrite(Conflict):
+    """The model does not say which word is next."""
+
+    code = "model_cannot_write"
+    title = "The model writes no text"
+
+    def __init__(self, model: str, task: str) -> None:
+        super().__init__(
+            f"{model!r} is a model of {task}; only models of next_word write texts. Ask it with "
+            "/predict."
+        )
 
 
 class Written(NamedTuple):
