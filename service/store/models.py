@@ -169,7 +169,7 @@ def _servable_checkpoint(session: Session, checkpoint_id: str) -> Servable:
     job = session.get(JobRow, row.job_id) if row else None
     if row is None or job is None:
         raise not_found(session, checkpoint_id)
-    return _of_checkpoint(row, JobSpec.model_validate(job.spec))
+    return _of_checkpoint(session, row, JobSpec.model_validate(job.spec))
 
 
 def _servable_job(session: Session, reference: str) -> Servable:
@@ -188,14 +188,15 @@ def _servable_job(session: Session, reference: str) -> Servable:
     furthest = candidates.order_by(CheckpointRow.step.desc(), CheckpointRow.id.desc())
     row = session.scalars(furthest.limit(1)).first()
     if row is not None:
-        return _of_checkpoint(row, JobSpec.model_validate(job.spec))
+        return _of_checkpoint(session, row, JobSpec.model_validate(job.spec))
     if job.status in {"queued", "running", "paused"}:
         raise ModelNotReady(job_id, job.status)
     raise ModelNeverTrained(job_id, job.status)
 
 
-def _of_checkpoint(row: CheckpointRow, spec: JobSpec) -> Servable:
+def _of_checkpoint(session: Session, row: CheckpointRow, spec: JobSpec) -> Servable:
     architecture, dataset = spec.trained_as(row.state_sha256)
+    same = _version_of_same_weights(session, row)
     return Servable(
         model=spec.model or row.job_id,
         version=None,
@@ -206,7 +207,18 @@ def _of_checkpoint(row: CheckpointRow, spec: JobSpec) -> Servable:
         weights_sha256=row.weights_sha256,
         weights_bytes=row.weights_bytes,
         preparation_sha256=row.preparation_sha256,
+        temperature=None if same is None else _temperature(same),
     )
+
+
+def _version_of_same_weights(session: Session, row: CheckpointRow) -> ModelVersionRow | None:
+    """Find a version that was measured: what holds for its weights holds for the checkpoint."""
+    same = sa.select(ModelVersionRow).where(
+        ModelVersionRow.weights_sha256 == row.weights_sha256,
+        ModelVersionRow.preparation_sha256 == row.preparation_sha256,
+    )
+    versions = session.scalars(same.order_by(ModelVersionRow.id))
+    return next((version for version in versions if version.evaluation), None)
 
 
 def not_found(session: Session, reference: str) -> ModelNotFound:

@@ -115,8 +115,8 @@ def test_probabilities_are_calibrated_unless_raw_ones_are_asked_for(database: Da
     of_checkpoint = asked(predictor, f"{claim.job_id}@best")
 
     assert (calibrated.temperature, raw.temperature) == (2.5, None)
-    assert of_checkpoint.temperature is None  # nobody measured a checkpoint
-    assert logprobs(of_checkpoint) == pytest.approx(logprobs(raw))
+    assert of_checkpoint.temperature == 2.5  # the same weights
+    assert logprobs(of_checkpoint) == pytest.approx(logprobs(calibrated))
     divided = {name: logprob / 2.5 for name, logprob in logprobs(raw).items()}
     total = math.log(sum(map(math.exp, divided.values())))
     expected = {name: logprob - total for name, logprob in divided.items()}
