@@ -23,7 +23,7 @@ from benchmarks.load import Load, Measured, measure
 from benchmarks.running import trainyard
 from service.catalogue import Catalogue
 from service.client import Client
-from service.prediction.engine import Predictor
+from service.prediction.finding import Finder
 from service.store.engine import Database
 from service.training.device import cpu_name
 
@@ -172,8 +172,8 @@ def one_image() -> bytes:
 def export(folder: Path) -> None:
     """Write the model for the server by hand: weights, architecture, shape, normalisation."""
     database = Database.open(f"sqlite:///{folder}/trainyard.db")
-    predictor = Predictor(database, Catalogue.installed(), memory_bytes=1 << 30)
-    servable, (model, task) = predictor.find("clothes")
+    finder = Finder(database, Catalogue.installed(), memory_bytes=1 << 30)
+    servable, (model, task) = finder.resolve("clothes")
     prepared = json.loads(task.preparation())
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors")

@@ -1,23 +1,17 @@
-"""Answers predictions: name → weights → task.encode → model → task.decode.
+"""Answers predictions: name → weights (`finding`) → task.encode → model → task.decode.
 
 What is asked for all the time is answered without SQL and without waiting for a thread of the
-requests: names are remembered for a moment (`names`), weights as long as memory allows (`cache`:
-they never change under their SHA-256), and a thread of its own runs the models (`batching`).
+requests; a thread of its own runs the models (`batching`).
 """
 
-import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
 from functools import partial
-from math import inf
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 from weakref import WeakSet
 
-import torch
 from anyio import CapacityLimiter, to_thread
-from safetensors.torch import load
 
 from service.catalogue import Catalogue
 from service.domain.generations import GenerateRequest, Generation
@@ -33,53 +27,29 @@ from service.domain.predictions import (
 from service.domain.problems import (
     Busy,
     Invalid,
-    Problem,
-    Unavailable,
 )
 from service.domain.requests import SEED_MAX
 from service.domain.scores import Score, ScoreResponse
 from service.prediction.abstaining import abstaining
-from service.prediction.batching import Batcher, Loaded
-from service.prediction.cache import Cache, Sized
-from service.prediction.names import Names
+from service.prediction.batching import Batcher
+from service.prediction.finding import Finder, Found
 from service.prediction.questions import as_input
 from service.prediction.scoring import score
 from service.prediction.showing import showing
 from service.prediction.writing import CannotWrite, Writer, Written, turns
-from service.store import blobs as blob_store
 from service.store import histories
-from service.store import models as model_store
 from service.store.deadline import refuse_late
 from service.store.engine import Database
-from service.store.errors import BlobGone, DatabaseBusy, DatabaseUnavailable, ModelNotReady
+from service.store.errors import BlobGone, ModelNotReady
 from service.store.histories import Moment
 from service.tasks.base import Encoded, Task, Writes
 
-ATTEMPTS = 5
-LOOKING_THREADS = 4
 READING_THREADS = 4
 MAX_READING = 32
 """Requests whose pictures or long texts may wait to be read; each holds its whole body."""
 
 MAX_WRITING = 64
 """Texts that are written at the same time; each takes its turns on the one thread of the models."""
-
-BUSY_SECONDS = 10.0
-"""So old may what is known be, while the database is too busy to be asked."""
-
-
-class _Key(NamedTuple):
-    weights_sha256: str
-    preparation_sha256: str
-    task: str
-    architecture: str
-
-
-class Found(NamedTuple):
-    """What a name stands for, ready to be asked."""
-
-    servable: Servable
-    loaded: Loaded
 
 
 class _Place:
@@ -104,13 +74,9 @@ class Predictor:
 
     def __init__(self, database: Database, catalogue: Catalogue, *, memory_bytes: int) -> None:
         self._database = database
-        self._catalogue = catalogue
-        self._cache = Cache[_Key, Loaded](memory_bytes=memory_bytes)
-        self._names = Names()
+        self._finder = Finder(database, catalogue, memory_bytes=memory_bytes)
         self._batcher = Batcher()
-        self._lookers = CapacityLimiter(LOOKING_THREADS)
         self._readers = CapacityLimiter(READING_THREADS)
-        self._looks: set[asyncio.Task[None]] = set()
         self._places = WeakSet[_Place]()
 
     async def predict(
@@ -131,7 +97,7 @@ class Predictor:
         that are `small` are read at once; others in a thread, for the loop must not stand.
         """
         started = time.perf_counter()
-        servable, loaded = self._remembered(reference) or await self._look(reference)
+        servable, loaded = await self._finder.find(reference)
         encoded = loaded.task.encode(inputs) if small else await self._read(loaded.task, inputs)
         temperature = servable.temperature if probabilities == "calibrated" else None
         answer = await self._batcher.answer(
@@ -170,20 +136,22 @@ class Predictor:
         A checkpoint that a running job drops meanwhile is left out.
         """
         job_id, moments = await to_thread.run_sync(
-            partial(self._moments, reference, limit=limit), limiter=self._lookers
+            partial(self._moments, reference, limit=limit), limiter=self._finder.threads
         )
         if not moments:
-            await self._look(reference)  # raises what there is to say, unless one has just come
+            await self._finder.find(
+                reference
+            )  # raises what there is to say, unless one has just come
             job_id, moments = await to_thread.run_sync(
-                partial(self._moments, reference, limit=limit), limiter=self._lookers
+                partial(self._moments, reference, limit=limit), limiter=self._finder.threads
             )
         if not moments:
             raise ModelNotReady(job_id, "running")
         answers: list[PredictionAt] = []
         for moment in moments:
-            load = partial(self._loaded, moment.servable)
+            load = partial(self._finder.load, moment.servable)
             try:
-                loaded = await to_thread.run_sync(load, limiter=self._lookers)
+                loaded = await to_thread.run_sync(load, limiter=self._finder.threads)
             except BlobGone:
                 continue
             encoded = await self._read_question(loaded.task, question)
@@ -262,7 +230,7 @@ class Predictor:
         return place
 
     async def _find_writer(self, reference: str) -> Found:
-        found = self._remembered(reference) or await self._look(reference)
+        found = await self._finder.find(reference)
         if not isinstance(found.loaded.task, Writes):
             raise CannotWrite(found.servable.model, found.servable.task)
         return found
@@ -281,94 +249,6 @@ class Predictor:
     def close(self) -> None:
         """End the thread of the models."""
         self._batcher.close()
-
-    def _remembered(self, reference: str) -> Found | None:
-        """Return a model whose name is known and whose weights are there, without waiting."""
-        now = time.monotonic()
-        servable = self._names.find(reference, now=now)
-        if servable is None:
-            return None
-        loaded = self._cache.find(_key(servable))
-        if loaded is None:
-            return None
-        if self._names.begin_look(reference, now=now):
-            look = asyncio.create_task(self._look_again(reference))
-            self._looks.add(look)  # the loop itself keeps no task alive
-            look.add_done_callback(self._looks.discard)
-        return Found(servable, loaded)
-
-    async def _look_again(self, reference: str) -> None:
-        """Look a name up beside the requests; what goes wrong, the next request will see."""
-        try:
-            with suppress(Problem):
-                await self._look(reference)
-        finally:
-            self._names.end_look(reference)
-
-    async def _look(self, reference: str) -> Found:
-        """Resolve and load, in a thread; remember the name."""
-        now = time.monotonic()
-        try:
-            found = await to_thread.run_sync(self.find, reference, limiter=self._lookers)
-        except (DatabaseUnavailable, DatabaseBusy) as trouble:
-            return self._last(reference, trouble)
-        except Problem as problem:
-            if not isinstance(problem, Unavailable):
-                self._names.forget(reference)
-            raise
-        self._names.put(reference, found.servable, now=now)
-        return found
-
-    def _last(self, reference: str, trouble: Problem) -> Found:
-        """Return what the name stood for last: while the database is away nothing changes.
-
-        A busy one may change, so that holds for a moment only. Raises the trouble else.
-        """
-        now = time.monotonic()
-        seen_after = now - BUSY_SECONDS if isinstance(trouble, DatabaseBusy) else -inf
-        servable = self._names.stretch(reference, now=now, seen_after=seen_after)
-        loaded = None if servable is None else self._cache.find(_key(servable))
-        if servable is None or loaded is None:
-            raise trouble
-        return Found(servable, loaded)
-
-    def find(self, reference: str) -> Found:
-        """Resolve and load. A job that trains may replace its checkpoint in between: once more."""
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return self._find_once(reference)
-            except BlobGone:
-                continue
-        return self._find_once(reference)
-
-    def _find_once(self, reference: str) -> Found:
-        with self._database.read() as session:
-            servable = model_store.get_servable(session, reference)
-        return Found(servable, self._loaded(servable))
-
-    def _loaded(self, servable: Servable) -> Loaded:
-        return self._cache.get(_key(servable), lambda: self._load(servable))
-
-    def _load(self, servable: Servable) -> Sized[Loaded]:
-        preparation = blob_store.read(self._database, servable.preparation_sha256)
-        weights = blob_store.read(self._database, servable.weights_sha256)
-        task = self._catalogue.restore(servable.task, preparation)
-        model = self._catalogue.build_model(servable.architecture, task.shape)
-        model.load_state_dict(load(weights))
-        # Convolutions on the CPU like the channels last: 1.6 times as fast; other layers ignore it.
-        # (torch's stubs do not know the argument.)
-        model.eval().requires_grad_(requires_grad=False)
-        cast("Any", model).to(memory_format=torch.channels_last)
-        return Sized(Loaded(model, task), len(weights) + len(preparation))
-
-
-def _key(servable: Servable) -> _Key:
-    return _Key(
-        servable.weights_sha256,
-        servable.preparation_sha256,
-        servable.task,
-        servable.architecture.model_dump_json(),
-    )
 
 
 def _milliseconds(seconds: float) -> float:
