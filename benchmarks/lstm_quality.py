@@ -14,7 +14,6 @@ either.
 
 import argparse
 import time
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,13 +22,12 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
-from benchmarks.measuring import MemoryBlobs, Silent, resolve
+from benchmarks.measuring import Silent, resolve, running_text
 from benchmarks.training import ROWS, WIDTH, WINDOW, Example
 from service.catalogue import Catalogue, Trainable
-from service.datasets import registry
 from service.datasets.base import Data
 from service.datasets.words import END_INDEX
-from service.domain.datasets import DatasetFacts, TextDatasetSpec
+from service.domain.datasets import DatasetFacts
 from service.domain.jobs import JobSpec
 from service.tasks.base import Examples
 from service.tasks.sequences import StreamExamples
@@ -59,7 +57,7 @@ def main() -> None:
     if not TEXT.exists():
         print(f"skipped, {TEXT.name} is not here")
         return
-    facts, data = _articles()
+    facts, data = running_text("articles", TEXT.read_bytes())
     public = example(Catalogue.installed().build(_spec(facts, 1), data), given.epochs)
     own = ours(facts, data, public.seconds)
     print("| recipe | s | steps | validation perplexity | ratio |")
@@ -124,16 +122,6 @@ def _validated(network: Example, examples: Examples) -> float:
 
 def _nothing_read() -> Hidden:
     return torch.zeros(2, ROWS, WIDTH), torch.zeros(2, ROWS, WIDTH)
-
-
-def _articles() -> tuple[DatasetFacts, Data]:
-    blobs = MemoryBlobs()
-    spec = TextDatasetSpec(name="articles", type="text", sequences="stream")
-    new = registry.take_in(spec, {"file": BytesIO(TEXT.read_bytes())}, blobs)
-    facts = DatasetFacts(
-        id="ds_articles", name=new.name, sha256=new.sha256, facts=new.facts, files=new.files
-    )
-    return facts, registry.load(facts, blobs)
 
 
 def _spec(facts: DatasetFacts, steps: int) -> JobSpec:

@@ -6,6 +6,7 @@ import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any, BinaryIO
 
 import torch
@@ -14,7 +15,7 @@ from pydantic import JsonValue
 from service.catalogue import Catalogue
 from service.datasets import registry
 from service.datasets.base import Data
-from service.domain.datasets import DatasetFacts
+from service.domain.datasets import DatasetFacts, NewDataset, TextDatasetSpec
 from service.domain.events import EventType
 from service.domain.jobs import JobSpec, Progress, RunInfo
 from service.domain.ports import CheckpointDraft, Command, MetricPoint
@@ -69,7 +70,17 @@ class MemoryBlobs:
 def built_in(name: str) -> tuple[DatasetFacts, Data]:
     """Load a built-in dataset without a database."""
     blobs = MemoryBlobs()
-    new = registry.take_in_built_in(registry.built_ins()[name], blobs)
+    return _stored(registry.take_in_built_in(registry.built_ins()[name], blobs), blobs)
+
+
+def running_text(name: str, content: bytes) -> tuple[DatasetFacts, Data]:
+    """Take in a text whose words follow each other from line to line."""
+    blobs = MemoryBlobs()
+    spec = TextDatasetSpec(name=name, type="text", sequences="stream")
+    return _stored(registry.take_in(spec, {"file": BytesIO(content)}, blobs), blobs)
+
+
+def _stored(new: NewDataset, blobs: MemoryBlobs) -> tuple[DatasetFacts, Data]:
     facts = DatasetFacts(
         id="ds_benchmark", name=new.name, sha256=new.sha256, facts=new.facts, files=new.files
     )

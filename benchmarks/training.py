@@ -17,7 +17,6 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from io import BytesIO
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +24,12 @@ from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
 from benchmarks.cnn import cnn
-from benchmarks.measuring import MemoryBlobs, Silent, built_in, print_table, resolve
+from benchmarks.measuring import Silent, built_in, print_table, resolve, running_text
 from benchmarks.transformer import transformer
 from service.architectures.base import WithOutput
 from service.catalogue import Catalogue, Trainable
-from service.datasets import registry
 from service.datasets.base import Data
-from service.domain.datasets import DatasetFacts, TextDatasetSpec
+from service.domain.datasets import DatasetFacts
 from service.domain.jobs import JobSpec
 from service.tasks.base import Batch
 from service.tasks.linear_cross_entropy import linear_cross_entropy
@@ -291,13 +289,7 @@ def _running_text() -> tuple[DatasetFacts, Data]:
     words = [f"w{number}" for number in range(WORDS - 2)]
     shares = [1 / (1 + number) for number in range(len(words))]
     text = [*words, *generator.choices(words, shares, k=20_000)]
-    spec = TextDatasetSpec(name="running", type="text", sequences="stream")
-    blobs = MemoryBlobs()
-    new = registry.take_in(spec, {"file": BytesIO(" ".join(text).encode())}, blobs)
-    facts = DatasetFacts(
-        id="ds_benchmark", name=new.name, sha256=new.sha256, facts=new.facts, files=new.files
-    )
-    return facts, registry.load(facts, blobs)
+    return running_text("running", " ".join(text).encode())
 
 
 def _vocabulary_size(trainable: Trainable) -> int:

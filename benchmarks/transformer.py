@@ -17,7 +17,6 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -25,12 +24,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.measuring import MemoryBlobs, Silent, resolve
+from benchmarks.measuring import Silent, resolve, running_text
 from service.architectures.base import SequenceModel
 from service.catalogue import Catalogue, Trainable
-from service.datasets import registry
 from service.datasets.base import Data
-from service.domain.datasets import DatasetFacts, TextDatasetSpec
+from service.domain.datasets import DatasetFacts
 from service.domain.jobs import JobSpec
 from service.domain.requests import Precision
 from service.tasks.base import Examples
@@ -177,7 +175,7 @@ def transformer(rounds: int, threads: int, iterations: int = 2000) -> None:
     if not PLAY.exists():
         print(f"transformer: skipped, {PLAY.name} is not here")
         return
-    facts, data = _play()
+    facts, data = running_text("play", PLAY.read_bytes())
     prepared = Catalogue.installed().build(_spec(facts, 1), data)
     learn, validate = _targets(prepared.train), _targets(prepared.validation)
     vocabulary = cast("Any", prepared.task.shape).vocabulary_size
@@ -200,16 +198,6 @@ def _print(name: str, outcome: Outcome) -> None:
     last = "" if told is None else f"{told:.3f}"
     run = f"{name} | {seconds:.1f} | {steps:,} | {tokens:,}"
     print(f"| {run} | {alone:.3f} | {alone_64:.3f} | {last} |", flush=True)
-
-
-def _play() -> tuple[DatasetFacts, Data]:
-    blobs = MemoryBlobs()
-    spec = TextDatasetSpec(name="play", type="text", sequences="stream")
-    new = registry.take_in(spec, {"file": BytesIO(PLAY.read_bytes())}, blobs)
-    facts = DatasetFacts(
-        id="ds_play", name=new.name, sha256=new.sha256, facts=new.facts, files=new.files
-    )
-    return facts, registry.load(facts, blobs)
 
 
 def _spec(facts: DatasetFacts, steps: int, *, precision: Precision | None = None) -> JobSpec:

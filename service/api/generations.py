@@ -72,9 +72,5 @@ async def generate(
 async def _events(parts: Parts, writing: Writing) -> AsyncIterator[bytes]:
     async for written in parts.predictor.write(writing):
         for token in written.tokens:
-            yield _frame("token", token.model_dump_json())
-    yield _frame("end", writing.generation().model_dump_json())
-
-
-def _frame(event: str, data: str) -> bytes:
-    return f"event: {event}\ndata: {data}\n\n".encode()
+            yield streams.frame("token", token.model_dump_json())
+    yield streams.frame("end", writing.generation().model_dump_json())

@@ -53,23 +53,21 @@ _BODY = takes(
 )
 
 
-class Asked(NamedTuple):
-    """The inputs in whatever form they came, and how to answer them."""
-
-    inputs: Sequence[Input]
-    top_k: int
-    special_tokens: bool
-    small: bool
-    probabilities: Probabilities
-    abstain_below: float | None
-
-
 class Options(NamedTuple):
     """What JSON bodies say in themselves, and pictures in the address."""
 
     top_k: int
     probabilities: Probabilities
     abstain_below: float | None
+
+
+class Asked(NamedTuple):
+    """The inputs in whatever form they came, and how to answer them."""
+
+    inputs: Sequence[Input]
+    options: Options
+    special_tokens: bool = False
+    small: bool = False
 
 
 TopK = Annotated[int, Query(ge=1, le=1000, description="For pictures; JSON bodies have top_k.")]
@@ -83,14 +81,8 @@ async def _asked(request: Request, options: Options) -> Asked:
         # Pictures in base64 take time to be read, however few bytes they have.
         plain = not any(isinstance(each, dict) and "b64" in each for each in body.inputs)
         small = plain and len(await request.body()) <= SMALL_BYTES
-        return Asked(
-            body.inputs,
-            body.top_k,
-            body.special_tokens,
-            small,
-            body.probabilities,
-            body.abstain_below,
-        )
+        options = Options(body.top_k, body.probabilities, body.abstain_below)
+        return Asked(body.inputs, options, body.special_tokens, small)
     if media_type in IMAGE_TYPES:
         pictures = [await request.body()]
         begin_to_wait()
@@ -98,8 +90,7 @@ async def _asked(request: Request, options: Options) -> Asked:
         pictures = await _pictures(request)
     else:
         raise unsupported("application/json", *IMAGE_TYPES, FORM)
-    top_k, probabilities, abstain_below = options
-    return Asked(pictures, top_k, False, False, probabilities, abstain_below)
+    return Asked(pictures, options)
 
 
 async def _pictures(request: Request) -> list[bytes]:
@@ -135,10 +126,10 @@ async def predict(
     answer = await parts_of(request.app).predictor.predict(
         model,
         asked.inputs,
-        top_k=asked.top_k,
+        top_k=asked.options.top_k,
         special_tokens=asked.special_tokens,
-        probabilities=asked.probabilities,
-        abstain_below=asked.abstain_below,
+        probabilities=asked.options.probabilities,
+        abstain_below=asked.options.abstain_below,
         show_input=explain == "input",
         small=asked.small,
     )

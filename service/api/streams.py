@@ -161,9 +161,14 @@ async def _paused(waiter: Waiter, job_id: str, seconds: float) -> AsyncIterator[
             yield HEARTBEAT
 
 
+def frame(event: str, data: str) -> bytes:
+    """Write an event with a line of data."""
+    return f"event: {event}\ndata: {data}\n\n".encode()
+
+
 def _frame(event: Event) -> bytes:
-    return f"id: {event.seq}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()
+    return f"id: {event.seq}\n".encode() + frame(event.type, event.model_dump_json())
 
 
 def _end(status: str) -> bytes:
-    return f'event: end\ndata: {{"status":"{status}"}}\n\n'.encode()
+    return frame("end", f'{{"status":"{status}"}}')

@@ -98,7 +98,7 @@ def json_bytes(value: JsonValue) -> bytes:
         raise InvalidError(message) from error
 
 
-def what_was_said(request: BaseModel | Mapping[str, Any]) -> JsonValue:
+def what_was_said(request: BaseModel | Mapping[str, Any]) -> dict[str, JsonValue]:
     """Return only what was said: what was not is the service's to fill in."""
     if isinstance(request, BaseModel):
         return request.model_dump(mode="json", exclude_unset=True)

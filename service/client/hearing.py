@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
 from service.client import answers
-from service.client.call import Call, json_bytes, path_of
+from service.client.call import Call, json_bytes, path_of, what_was_said
 from service.client.errors import UnreadableError
-from service.client.listening import Lines
+from service.client.listening import Frames
 from service.domain.generations import GeneratedToken, GenerateRequest, Generation
 
 
@@ -19,8 +19,7 @@ class Hearing:
     def __init__(self, model: str, request: GenerateRequest | Mapping[str, Any]) -> None:
         self.over = False
         self._model, self._request = model, request
-        self._lines = Lines()
-        self._fields: dict[str, str] = {}
+        self._frames = Frames()
 
     def call(self) -> Call[None]:
         """Describe the request; it is not sent again, for a part of the text may have come."""
@@ -29,7 +28,7 @@ class Hearing:
             path=path_of("models", self._model, "generate"),
             read=answers.read_nothing,
             repeatable=False,
-            content=json_bytes(said(self._request, stream=True)),
+            content=json_bytes({**what_was_said(self._request), "stream": True}),
             headers={"Content-Type": "application/json", "Accept": "text/event-stream"},
         )
 
@@ -39,12 +38,7 @@ class Hearing:
 
     def hear(self, text: str) -> Iterator[GeneratedToken | Generation]:
         """Take a piece of text; yield what it completes. Raises UnreadableError."""
-        for line in self._lines.cut(text):
-            if line:
-                name, _, value = line.partition(":")
-                self._fields[name] = value.removeprefix(" ")
-                continue
-            fields, self._fields = self._fields, {}
+        for fields in self._frames.cut(text):
             if "data" not in fields:
                 continue
             self.over = fields.get("event") == "end"
@@ -60,13 +54,3 @@ class Hearing:
         if not self.over:
             message = "The connection broke while the text was written; ask again."
             raise UnreadableError(message)
-
-
-def said(request: GenerateRequest | Mapping[str, Any], *, stream: bool) -> dict[str, JsonValue]:
-    """Return what was said of a text to write, and whether it is sent while it is written."""
-    given: dict[str, JsonValue] = (
-        request.model_dump(mode="json", exclude_unset=True)
-        if isinstance(request, GenerateRequest)
-        else dict(request)
-    )
-    return {**given, "stream": stream}

@@ -43,6 +43,33 @@ class Lines:
         return lines
 
 
+class Frames:
+    """Puts the lines of a stream together to frames, each the fields of one event by their names.
+
+    Comments are fields without a name.
+    """
+
+    def __init__(self) -> None:
+        self._lines = Lines()
+        self._fields: dict[str, str] = {}
+
+    def cut(self, text: str) -> Iterator[dict[str, str]]:
+        """Take a piece of text; yield the frames that end in it."""
+        for line in self._lines.cut(text):
+            if line:
+                self._note(line)
+            else:
+                fields, self._fields = self._fields, {}
+                yield fields
+
+    def _note(self, line: str) -> None:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "data" and "data" in self._fields:
+            value = f"{self._fields['data']}\n{value}"
+        self._fields[name] = value
+
+
 class Listening:
     """What was heard of a job so far."""
 
@@ -54,8 +81,7 @@ class Listening:
         self._patience = patience
         self._was_there = False
         self._missed_since: float | None = None
-        self._lines = Lines()
-        self._fields: dict[str, str] = {}
+        self._frames = Frames()
 
     def call(self) -> Call[None]:
         """Describe the request that goes on after what was heard."""
@@ -75,7 +101,7 @@ class Listening:
 
         The body of anything but a stream must have been read.
         """
-        self._lines, self._fields = Lines(), {}
+        self._frames = Frames()
         try:
             answers.raise_for_problem(response)
         except UnavailableError as error:
@@ -87,10 +113,8 @@ class Listening:
 
     def hear(self, text: str) -> Iterator[Event]:
         """Take a piece of text; yield the events that it completes. Raises UnreadableError."""
-        for line in self._lines.cut(text):
-            if line:
-                self._note(line)
-            elif event := self._completed():
+        for fields in self._frames.cut(text):
+            if event := self._read(fields):
                 self._seq = event.seq
                 yield event
             if self.over:
@@ -107,17 +131,8 @@ class Listening:
         if not self._was_there or now - self._missed_since > self._patience:
             raise error
 
-    def _note(self, line: str) -> None:
-        """Take a field; comments are fields without a name."""
-        name, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if name == "data" and "data" in self._fields:
-            value = f"{self._fields['data']}\n{value}"
-        self._fields[name] = value
-
-    def _completed(self) -> Event | None:
-        """End a frame; return its event, if it is one of a job."""
-        fields, self._fields = self._fields, {}
+    def _read(self, fields: dict[str, str]) -> Event | None:
+        """Return the event of a frame, if it is one of a job."""
         self.over = fields.get("event") == "end"
         if self.over or "data" not in fields:
             return None

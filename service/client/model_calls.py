@@ -6,8 +6,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from service.client import answers
-from service.client.call import Call, Query, key_of_a_call, path_of
-from service.client.hearing import said
+from service.client.call import Call, Query, key_of_a_call, path_of, what_was_said
 from service.client.verbs import delete, get, post, send
 from service.domain.cards import ModelCard
 from service.domain.generations import GenerateRequest, Generation
@@ -115,5 +114,5 @@ def generate(model: str, request: GenerateRequest | Mapping[str, Any]) -> Call[G
 
     `stream_text` of the clients tells each token as it is found.
     """
-    body = said(request, stream=False)
+    body = {**what_was_said(request), "stream": False}
     return post(path_of("models", model, "generate"), Generation, body=body, repeatable=True)

@@ -5,11 +5,12 @@ told as the number of its class, `#3`.
 """
 
 from collections.abc import Sequence
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from service.datasets.pictures import as_image, as_png
 
 SMALLEST, LARGEST = 64, 128
 """Pixels of the longer side of a picture on the sheet; small ones are enlarged whole times."""
@@ -39,18 +40,12 @@ def draw(
         below = (left, top + height - _MARGIN - _LINE)
         text = _fitting(_legible(classes[label], label, font), width - _MARGIN, font)
         drawing.text(below, text, fill=_INK, font=font)
-    written = BytesIO()
-    sheet.save(written, "PNG")
-    return written.getvalue()
+    return as_png(sheet)
 
 
 def _picture(pixels: NDArray[np.uint8]) -> Image.Image:
-    channels = pixels.transpose(1, 2, 0)
-    if channels.shape[2] in {2, 4}:  # the last one says how much is seen
-        channels = channels[:, :, :-1]
-    image = Image.fromarray(
-        np.ascontiguousarray(channels.squeeze(2) if channels.shape[2] == 1 else channels)
-    )
+    # Of two or four channels the last one says how much is seen.
+    image = as_image(pixels[:-1] if len(pixels) in {2, 4} else pixels)
     longer = max(image.size)
     if longer > LARGEST:
         image.thumbnail((LARGEST, LARGEST))

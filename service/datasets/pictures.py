@@ -145,13 +145,16 @@ def look(content: bytes, *, pointer: str = "/file") -> Look:
         raise _no_picture(pointer) from None
 
 
-def as_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Write an image (channels, height, width), grey or RGB, as a PNG."""
+def as_image(pixels: NDArray[np.uint8]) -> Image.Image:
+    """Make a picture of an image (channels, height, width), grey or RGB."""
     channels_last = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    return Image.fromarray(channels_last.squeeze(2) if len(pixels) == 1 else channels_last)
+
+
+def as_png(picture: Image.Image) -> bytes:
+    """Write a picture as a PNG."""
     written = BytesIO()
-    Image.fromarray(channels_last.squeeze(2) if len(pixels) == 1 else channels_last).save(
-        written, "PNG"
-    )
+    picture.save(written, "PNG")
     return written.getvalue()
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from service.domain.base import Moment, Outgoing
 from service.domain.components import Component
 from service.domain.datasets import AnyFacts
-from service.domain.evaluations import Evaluation
+from service.domain.evaluations import Evaluation, smaller_is_better
 from service.domain.jobs import Baseline, RunInfo, TrainingSpec
 
 FEW_EXAMPLES = 200
@@ -125,7 +125,7 @@ def _not_better(card: ModelCard) -> str | None:
         if (value := card.metrics.get(name)) is not None
     ]
     better = [
-        value < theirs if name.endswith(("loss", "perplexity", "mae", "rmse")) else value > theirs
+        value < theirs if smaller_is_better(name) else value > theirs
         for name, value, theirs in compared
     ]
     return card.baseline.name if compared and not any(better) else None

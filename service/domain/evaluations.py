@@ -60,3 +60,8 @@ class Evaluation(Outgoing):
         default={}, description="Of the absolute error, in the unit of the target.", examples=["50"]
     )
     calibration: Calibration | None = None
+
+
+def smaller_is_better(metric: str) -> bool:
+    """Tell the direction of a metric by its name: losses, errors and perplexity shrink."""
+    return metric.endswith(("loss", "perplexity", "mae", "rmse"))

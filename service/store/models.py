@@ -1,13 +1,13 @@
 """Models: names with immutable versions, and everything a model can be called in a request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from service.domain.components import Component
-from service.domain.evaluations import Evaluation
+from service.domain.evaluations import Calibration, Evaluation
 from service.domain.jobs import Baseline, JobSpec
 from service.domain.models import Model, ModelList, ModelVersion, ModelVersionList, Servable
 from service.store import paging
@@ -153,15 +153,14 @@ def _servable_version(row: ModelVersionRow) -> Servable:
         weights_sha256=row.weights_sha256,
         weights_bytes=row.weights_bytes,
         preparation_sha256=row.preparation_sha256,
-        temperature=_temperature(row),
+        temperature=_temperature(row.evaluation),
     )
 
 
-def _temperature(row: ModelVersionRow) -> float | None:
-    if not row.evaluation:
-        return None
-    calibration = Evaluation.model_validate(row.evaluation).calibration
-    return None if calibration is None else calibration.temperature
+def _temperature(evaluation: Any) -> float | None:
+    """Read the temperature of a stored evaluation, and no more of it: names are looked up often."""
+    calibration = evaluation.get("calibration") if evaluation else None
+    return Calibration.model_validate(calibration).temperature if calibration else None
 
 
 def _servable_checkpoint(session: Session, checkpoint_id: str) -> Servable:
@@ -196,7 +195,8 @@ def _servable_job(session: Session, reference: str) -> Servable:
 
 def _of_checkpoint(session: Session, row: CheckpointRow, spec: JobSpec) -> Servable:
     architecture, dataset = spec.trained_as(row.state_sha256)
-    same = _version_of_same_weights(session, row)
+    known: Iterable[Any] = session.scalars(evaluations_of(row))
+    temperatures = (_temperature(evaluation) for evaluation in known if evaluation)
     return Servable(
         model=spec.model or row.job_id,
         version=None,
@@ -207,18 +207,20 @@ def _of_checkpoint(session: Session, row: CheckpointRow, spec: JobSpec) -> Serva
         weights_sha256=row.weights_sha256,
         weights_bytes=row.weights_bytes,
         preparation_sha256=row.preparation_sha256,
-        temperature=None if same is None else _temperature(same),
+        temperature=next(temperatures, None),
     )
 
 
-def _version_of_same_weights(session: Session, row: CheckpointRow) -> ModelVersionRow | None:
-    """Find a version that was measured: what holds for its weights holds for the checkpoint."""
-    same = sa.select(ModelVersionRow).where(
-        ModelVersionRow.weights_sha256 == row.weights_sha256,
-        ModelVersionRow.preparation_sha256 == row.preparation_sha256,
+def evaluations_of(row: CheckpointRow) -> sa.Select[Any]:
+    """Select what was measured of versions with a checkpoint's weights, the first ones first."""
+    return (
+        sa.select(ModelVersionRow.evaluation)
+        .where(
+            ModelVersionRow.weights_sha256 == row.weights_sha256,
+            ModelVersionRow.preparation_sha256 == row.preparation_sha256,
+        )
+        .order_by(ModelVersionRow.id)
     )
-    versions = session.scalars(same.order_by(ModelVersionRow.id))
-    return next((version for version in versions if version.evaluation), None)
 
 
 def not_found(session: Session, reference: str) -> ModelNotFound:

@@ -11,7 +11,7 @@ from service.domain.models import ModelVersion
 from service.store.engine import upsert
 from service.store.errors import CheckpointNotFound, ModelTaskDiffers
 from service.store.ids import new_id
-from service.store.models import get_version
+from service.store.models import evaluations_of, get_version
 from service.store.tables import CheckpointRow, JobRow, ModelNameRow, ModelVersionRow
 
 
@@ -130,10 +130,6 @@ def _baseline(row: CheckpointRow, job: JobRow) -> Baseline | None:
 
 def _evaluation(session: Session, row: CheckpointRow) -> Evaluation | None:
     """Find what the job's end told of the same weights; of others nobody knows."""
-    of_them = sa.select(ModelVersionRow.evaluation).where(
-        ModelVersionRow.job_id == row.job_id,
-        ModelVersionRow.weights_sha256 == row.weights_sha256,
-        ModelVersionRow.preparation_sha256 == row.preparation_sha256,
-    )
-    known = (each for each in session.scalars(of_them.order_by(ModelVersionRow.id)) if each)
-    return next((Evaluation.model_validate(each) for each in known), None)
+    of_them = evaluations_of(row).where(ModelVersionRow.job_id == row.job_id)
+    known = filter(None, session.scalars(of_them))
+    return next(map(Evaluation.model_validate, known), None)

@@ -213,8 +213,3 @@ class TaskKind(Generic[OptionsT]):
     suits: Callable[[Any, Mapping[str, JsonValue]], bool] = _any_data
     smooths: bool = False  # the loss chooses among classes or words, and knows label smoothing
     data_bytes: Callable[[Any, OptionsT], int] = _not_counted
-
-
-def smaller_is_better(metric: str) -> bool:
-    """Tell the direction of a metric by its name: losses, errors and perplexity shrink."""
-    return metric.endswith(("loss", "perplexity", "mae", "rmse"))

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from service.datasets import splits
 from service.datasets.base import ImageData
-from service.datasets.pictures import Size, as_png, resized
+from service.datasets.pictures import Size, as_image, as_png, resized
 from service.datasets.pixels import count_values
 from service.domain.base import LATER
 from service.domain.datasets import ImageFacts
@@ -200,7 +200,7 @@ class ImageClassification:
 
     def shown(self, encoded: Encoded, number: int) -> bytes:
         """Draw an input as the model sees it, before normalisation: a PNG."""
-        return as_png(encoded.tensor[number].numpy())
+        return as_png(as_image(encoded.tensor[number].numpy()))
 
     def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
         """Return the logits (input, classes)."""

@@ -11,8 +11,8 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from service.domain.evaluations import Evaluation
-from service.tasks.base import Batch, Examples, Task, smaller_is_better
+from service.domain.evaluations import Evaluation, smaller_is_better
+from service.tasks.base import Batch, Examples, Task
 
 ResultT = TypeVar("ResultT")
 
