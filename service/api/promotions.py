@@ -3,6 +3,7 @@
 from typing import Annotated
 from urllib.parse import quote
 
+from anyio import from_thread
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from service.api.bodies import named, read_json, takes
@@ -49,7 +50,9 @@ def promote_checkpoint(
         now = database_now(session)
         made = versions.promote(session, model, body.checkpoint, parameters=parameters, now=now)
         location = f"/v1/models/{quote(model)}@{made.version}"
-        return once.answer(session, made, status=201, location=location)
+        answer = once.answer(session, made, status=201, location=location)
+    from_thread.run(parts.predictor.version_made, model)
+    return answer
 
 
 def _parameters(parts: Parts, checkpoint: str) -> int:

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
+from anyio import from_thread
 from fastapi import APIRouter, Depends, Path, Request
 
 from service.api.bodies import named, read_json, takes
-from service.api.parts import DatabaseOf, ModelPath
+from service.api.parts import DatabaseOf, ModelPath, PartsOf
 from service.api.problems import problem_responses
 from service.domain.models import Alias, AliasRequest, Model, ModelChange
 from service.domain.text import AliasName, Name
@@ -58,11 +59,17 @@ def set_alias(
     model: NamePath,
     alias: AliasPath,
     body: Annotated[AliasRequest, Depends(_alias_request)],
-    database: DatabaseOf,
+    parts: PartsOf,
 ) -> Alias:
-    """Let `model@alias` stand for a version from now on: who asks for it notices nothing else."""
-    with database.begin() as session:
-        return registry.set_alias(session, model, alias, body.version, now=database_now(session))
+    """Let `model@alias` stand for a version from now on: who asks for it notices nothing else.
+
+    The version is loaded before this is answered; other processes see the change within a second.
+    """
+    with parts.database.begin() as session:
+        now = database_now(session)
+        moved = registry.set_alias(session, model, alias, body.version, now=now)
+    from_thread.run(parts.predictor.alias_moved, model, alias)
+    return moved
 
 
 @router.delete("/{model}/aliases/{alias}", status_code=204, responses=problem_responses(404, 422))

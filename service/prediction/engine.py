@@ -74,8 +74,8 @@ class Predictor:
 
     def __init__(self, database: Database, catalogue: Catalogue, *, memory_bytes: int) -> None:
         self._database = database
-        self._finder = Finder(database, catalogue, memory_bytes=memory_bytes)
         self._batcher = Batcher()
+        self._finder = Finder(database, catalogue, memory_bytes=memory_bytes, run=self._batcher.run)
         self._readers = CapacityLimiter(READING_THREADS)
         self._places = WeakSet[_Place]()
 
@@ -245,6 +245,14 @@ class Predictor:
             return task.encode(inputs)
 
         return await to_thread.run_sync(encode, limiter=self._readers)
+
+    async def alias_moved(self, model: str, alias: str) -> None:
+        """Have ready what an alias stands for from now on; others are answered meanwhile."""
+        await self._finder.warm_up([f"{model}@{alias}"])
+
+    async def version_made(self, model: str) -> None:
+        """Have a model's newest version ready, if somebody asks this process for the newest."""
+        await self._finder.warm_up(self._finder.known([model, f"{model}@latest"]))
 
     def close(self) -> None:
         """End the thread of the models."""

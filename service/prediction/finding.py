@@ -2,12 +2,15 @@
 
 What is asked for all the time costs no SQL and waits for no thread of the requests: names are
 remembered for a moment (`names`), weights as long as memory allows (`cache`: they never change
-under their SHA-256).
+under their SHA-256). When a name begins to stand for something else, what it stood for answers
+until its successor is loaded and has run once.
 """
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import Context
+from functools import partial
 from math import inf
 from typing import Any, NamedTuple, cast
 
@@ -20,6 +23,7 @@ from service.domain.models import Servable
 from service.domain.problems import Problem, Unavailable
 from service.prediction.batching import Loaded
 from service.prediction.cache import Cache, Sized
+from service.prediction.first_run import run_once
 from service.prediction.names import Names
 from service.store import blobs as blob_store
 from service.store import models as model_store
@@ -30,6 +34,18 @@ ATTEMPTS = 5
 LOOKING_THREADS = 4
 BUSY_SECONDS = 10.0
 """So old may what is known be, while the database is too busy to be asked."""
+
+KNOWN_SECONDS = 2.0
+"""So lately seen must a name have been that what it stood for answers for its successor."""
+
+PATIENCE_SECONDS = 0.25
+"""So long waits who asks seldom for the successor, as if there were nobody else to answer."""
+
+WATCH_SECONDS = 0.5
+WARM_UP_SECONDS = 5.0
+
+OnModelThread = Callable[[Callable[[], None]], Awaitable[None]]
+"""Does some work on the thread of the models."""
 
 
 class _Key(NamedTuple):
@@ -47,19 +63,47 @@ class Found(NamedTuple):
 
 
 class Finder:
-    """Finds models by their names. Used on one event loop; `threads` are those that look."""
+    """Finds models by their names. Used on one event loop; `threads` are those that look.
 
-    def __init__(self, database: Database, catalogue: Catalogue, *, memory_bytes: int) -> None:
+    What was asked for lately is watched: its next version is loaded before it is asked.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        *,
+        memory_bytes: int,
+        run: OnModelThread,
+    ) -> None:
         self._database = database
         self._catalogue = catalogue
+        self._run = run
         self._cache = Cache[_Key, Loaded](memory_bytes=memory_bytes)
         self._names = Names()
-        self._looks: set[asyncio.Task[None]] = set()
+        self._looks: set[asyncio.Task[Any]] = set()
+        self._watcher: asyncio.Task[None] | None = None
         self.threads = CapacityLimiter(LOOKING_THREADS)
+        self._loader = CapacityLimiter(1)
 
     async def find(self, reference: str) -> Found:
         """Return what a name stands for. Raises ModelNotFound, ModelNotReady, and Busy."""
+        if self._watcher is None or self._watcher.done():
+            self._watcher = asyncio.create_task(self._watch(), context=Context())
         return self._remembered(reference) or await self._look(reference)
+
+    async def warm_up(self, references: Iterable[str]) -> None:
+        """Load what names stand for now, and put it in place; those that nobody asks for, too.
+
+        Others are answered meanwhile by what they stood for. It ends early if that takes long.
+        """
+        looks = [self._beside(reference) for reference in references]
+        if looks:
+            await asyncio.wait(looks, timeout=WARM_UP_SECONDS)
+
+    def known(self, references: Iterable[str]) -> list[str]:
+        """Return those of the names that somebody has asked for."""
+        return [each for each in references if self._names.last(each, seen_after=-inf)]
 
     def _remembered(self, reference: str) -> Found | None:
         """Return a model whose name is known and whose weights are there, without waiting."""
@@ -70,31 +114,89 @@ class Finder:
         loaded = self._cache.find(_key(servable))
         if loaded is None:
             return None
-        if self._names.begin_look(reference, now=now):
-            look = asyncio.create_task(self._look_again(reference))
-            self._looks.add(look)  # the loop itself keeps no task alive
-            look.add_done_callback(self._looks.discard)
+        self._look_again(reference, now)
         return Found(servable, loaded)
 
-    async def _look_again(self, reference: str) -> None:
-        """Look a name up beside the requests; what goes wrong, the next request will see."""
-        try:
-            with suppress(Problem):
-                await self._look(reference)
-        finally:
-            self._names.end_look(reference)
-
     async def _look(self, reference: str) -> Found:
-        """Resolve and load, in a thread; remember the name."""
-        now = time.monotonic()
+        """Look a name up for a request, which waits; but not for long if another can answer it."""
+        before = self._before(reference)
+        if before is None:
+            return await self._seen(reference, self._load_now(reference))
+        look = self._beside(reference)
+        done, _ = await asyncio.wait({look}, timeout=PATIENCE_SECONDS)
+        return look.result() if done else before
+
+    def _before(self, reference: str) -> Found | None:
+        """Return what the name stood for a moment ago, if that is there."""
+        recently = time.monotonic() - KNOWN_SECONDS
+        servable = self._names.last(reference, seen_after=recently)
+        loaded = None if servable is None else self._cache.find(_key(servable))
+        return None if servable is None or loaded is None else Found(servable, loaded)
+
+    async def _watch(self) -> None:
+        """Look at the names that were asked for lately, until there are none."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = time.monotonic()
+            names = self._names.lately(now=now)
+            if not names:
+                return
+            for name in names:
+                # What never changes needs no look, and a job may make weights all the time.
+                if not name.startswith(("job_", "ckpt_", "mdl_")) and self._before(name):
+                    self._look_again(name, now)
+
+    def _look_again(self, reference: str, now: float) -> None:
+        """Look a name up beside the requests, if it is time and nobody does already."""
+        if self._names.begin_look(reference, now=now):
+            look = self._beside(reference)
+            look.add_done_callback(lambda _: self._names.end_look(reference))
+
+    def _beside(self, reference: str) -> asyncio.Task[Found]:
+        """Begin to look a name up; what goes wrong is told to who waits for it, if anybody does."""
+        look = asyncio.create_task(
+            self._seen(reference, self._replace(reference)), context=Context()
+        )
+        self._looks.add(look)  # the loop itself keeps no task alive
+        look.add_done_callback(self._end)
+        return look
+
+    def _end(self, look: asyncio.Task[Found]) -> None:
+        self._looks.discard(look)
+        error = None if look.cancelled() else look.exception()
+        if error is not None and not isinstance(error, Problem):
+            look.get_loop().call_exception_handler(
+                {"message": "A look at a name failed", "exception": error, "task": look}
+            )
+
+    async def _seen(self, reference: str, look: Awaitable[Found]) -> Found:
+        """Wait for a look, and forget the name if it stands for nothing any more."""
         try:
-            found = await to_thread.run_sync(self.resolve, reference, limiter=self.threads)
+            return await look
         except (DatabaseUnavailable, DatabaseBusy) as trouble:
             return self._last(reference, trouble)
         except Problem as problem:
             if not isinstance(problem, Unavailable):
                 self._names.forget(reference)
             raise
+
+    async def _load_now(self, reference: str) -> Found:
+        """Resolve and load, in a thread; remember the name."""
+        now = time.monotonic()
+        found = await to_thread.run_sync(self.resolve, reference, limiter=self.threads)
+        self._names.put(reference, found.servable, now=now)
+        return found
+
+    async def _replace(self, reference: str) -> Found:
+        """Resolve; what is new is loaded and run once, while the name stands for what it was."""
+        now = time.monotonic()
+        servable = await to_thread.run_sync(self._resolve, reference, limiter=self.threads)
+        loaded = self._cache.find(_key(servable))
+        found = None if loaded is None else Found(servable, loaded)
+        if found is None:
+            with self._names.held(reference):
+                found = await to_thread.run_sync(self.resolve, reference, limiter=self._loader)
+                await self._run(partial(run_once, found.loaded))
         self._names.put(reference, found.servable, now=now)
         return found
 
@@ -121,9 +223,12 @@ class Finder:
         return self._find_once(reference)
 
     def _find_once(self, reference: str) -> Found:
-        with self._database.read() as session:
-            servable = model_store.get_servable(session, reference)
+        servable = self._resolve(reference)
         return Found(servable, self.load(servable))
+
+    def _resolve(self, reference: str) -> Servable:
+        with self._database.read() as session:
+            return model_store.get_servable(session, reference)
 
     def load(self, servable: Servable) -> Loaded:
         """Load the weights, unless they are there. Blocks; raises BlobGone."""
