@@ -121,7 +121,9 @@ class Finder:
         """Look a name up for a request, which waits; but not for long if another can answer it."""
         before = self._before(reference)
         if before is None:
-            return await self._seen(reference, self._load_now(reference))
+            found = await self._seen(reference, self._load_now(reference))
+            self._names.ask(reference, now=time.monotonic())
+            return found
         look = self._beside(reference)
         done, _ = await asyncio.wait({look}, timeout=PATIENCE_SECONDS)
         return look.result() if done else before

@@ -51,10 +51,14 @@ class Names:
         known = self._known.get(reference)
         if known is None:
             return None
-        self._asked[reference] = now
+        self.ask(reference, now=now)
         if now - known.at > VALID_SECONDS and not self._held[reference]:
             return None
         return known.servable
+
+    def ask(self, reference: str, *, now: float) -> None:
+        """Note that somebody asks for a name."""
+        self._asked[reference] = now
 
     def last(self, reference: str, *, seen_after: float) -> Servable | None:
         """Return what the name stood for when it was seen last, if that was after this moment."""
