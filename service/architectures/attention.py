@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from service.architectures.caches import LayerCache, filled
 from service.architectures.gradients import rms_norm
 
 _BASE = 10_000.0
@@ -35,11 +36,11 @@ class Rotary(nn.Module):
         self.cosines = nn.Buffer(torch.cat([cosines, cosines], dim=-1), persistent=False)
         self.sines = nn.Buffer(torch.cat([-sines, sines], dim=-1), persistent=False)
 
-    def forward(self, values: Tensor) -> Tensor:
-        """Return the values, turned."""
-        time, half = values.shape[-3], values.shape[-1] // 2
+    def forward(self, values: Tensor, first: int = 0) -> Tensor:
+        """Return the values, turned; `first` is the place of the first."""
+        last, half = first + values.shape[-3], values.shape[-1] // 2
         exchanged = values.roll(half, dims=-1)
-        return torch.addcmul(values * self.cosines[:time], exchanged, self.sines[:time])
+        return torch.addcmul(values * self.cosines[first:last], exchanged, self.sines[first:last])
 
 
 class Attention(nn.Module):
@@ -68,19 +69,56 @@ class Attention(nn.Module):
         `first_values` are the values of the first layer; `exists` (batch, time) tells which tokens
         are there to be seen, where that is not all.
         """
-        batch, time, width = tokens.shape
-        size = (batch, time, self.heads, width // self.heads)
         # Queries and keys as twice as many heads: normalised and turned in one go.
         both = functional.linear(tokens, torch.cat([self.query.weight, self.key.weight]))
-        both = rms_norm(both.view(batch, time, 2 * self.heads, size[-1]))
+        query, key = self._queries_and_keys(both, rotary, first=0)
+        value = self._values(tokens, first_values)
+        found = _attend(query, key, value.transpose(1, 2), exists=exists, causal=self.causal)
+        return self.output(found.transpose(1, 2).reshape(tokens.shape)), value
+
+    def read_on(
+        self,
+        tokens: Tensor,
+        before: LayerCache,
+        place: int,
+        *,
+        rotary: Rotary | None,
+        first_values: Tensor | None,
+    ) -> tuple[Tensor, Tensor, LayerCache]:
+        """Do the same for tokens behind the `place` that a cache holds; return what it holds then.
+
+        Nothing is computed anew: neither keys nor values of a token depend on those after it.
+        """
+        both = torch.cat([self.query(tokens), self.key(tokens)], dim=-1)
+        query, key = self._queries_and_keys(both, rotary, first=place)
+        value = self._values(tokens, first_values)
+        keys = filled(before.keys, place, key)
+        values = filled(before.values, place, value.transpose(1, 2))
+        time = tokens.shape[1]
+        seen = torch.ones(time, place + time, dtype=torch.bool, device=tokens.device).tril_(place)
+        found = functional.scaled_dot_product_attention(
+            query,
+            keys[:, :, : place + time],
+            values[:, :, : place + time],
+            attn_mask=None if time == 1 else seen,
+        )
+        found = self.output(found.transpose(1, 2).reshape(tokens.shape))
+        return found, value, before._replace(keys=keys, values=values)
+
+    def _queries_and_keys(
+        self, both: Tensor, rotary: Rotary | None, *, first: int
+    ) -> tuple[Tensor, ...]:
+        batch, time, width = both.shape
+        both = rms_norm(both.view(batch, time, 2 * self.heads, width // (2 * self.heads)))
         if rotary is not None:
-            both = rotary(both)
-        query, key = torch.split(both.transpose(1, 2), self.heads, dim=1)
-        value = self.value(tokens).view(size)
+            both = rotary(both, first)
+        return torch.split(both.transpose(1, 2), self.heads, dim=1)
+
+    def _values(self, tokens: Tensor, first_values: Tensor | None) -> Tensor:
+        value = self.value(tokens).unflatten(-1, (self.heads, -1))
         if self.shares is not None and first_values is not None:
             value = self.shares[0] * value + self.shares[1] * first_values
-        found = _attend(query, key, value.transpose(1, 2), exists=exists, causal=self.causal)
-        return self.output(found.transpose(1, 2).reshape(batch, time, width)), value
+        return value
 
 
 def _attend(

@@ -105,3 +105,23 @@ class WithContext(Protocol):
     """A text model that sees only so many tokens at once, the last ones."""
 
     context: int
+
+
+Cache = Any
+"""What a model keeps of a text: tensors, in tuples that may be nested. It never changes."""
+
+
+@runtime_checkable
+class WithCache(Protocol):
+    """A text model that reads on faster by keeping more of a text than its state.
+
+    For use, not for training. A model that carries a state of a fixed size need not offer this.
+    """
+
+    def first_cache(self, batch: int) -> Cache:
+        """Return the cache of texts of which nothing is read yet."""
+        ...
+
+    def read_on(self, tokens: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+        """Tokens (batch, time) → logits (batch, vocabulary) after the last one, the new cache."""
+        ...

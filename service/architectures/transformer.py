@@ -10,18 +10,19 @@ as zero, so that the untrained network is its embedding, however deep it is. Wha
 is mixed with the token before, each channel by a share of its own (token shift, Peng et al. 2023).
 """
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from service.architectures.activations import SquaredRelu
 from service.architectures.attention import Attention, Rotary
 from service.architectures.base import Architecture, ArchitectureConfig, Output, Recipe
+from service.architectures.caches import LayerCache, TextCache
 from service.architectures.dropout import Dropout
 from service.architectures.gradients import rms_norm
+from service.architectures.perceptron import Mlp, Perceptron
 from service.domain.components import Component
 from service.domain.problems import invalid_field
 from service.domain.shapes import END_OF_TEXT, TextClassShape, TextShape
@@ -30,12 +31,6 @@ from service.domain.validation import invalid_fields
 _EMBEDDING_STD = 0.02
 
 Norm = Literal["rms", "layer"]
-Perceptron = Literal["relu2", "gelu", "swiglu"]
-_PERCEPTRONS: dict[Perceptron, type[nn.Module]] = {
-    "relu2": SquaredRelu,
-    "gelu": nn.GELU,
-    "swiglu": nn.SiLU,
-}
 
 
 class TransformerConfig(ArchitectureConfig, frozen=True):
@@ -96,30 +91,6 @@ class Normalise(nn.Module):
         return rms_norm(values)
 
 
-class Mlp(nn.Module):
-    """W → hidden → W for each token: ReLU² (So et al. 2021), GELU or SwiGLU (Shazeer 2020)."""
-
-    def __init__(self, kind: Perceptron, width: int) -> None:
-        super().__init__()
-        self.activation = _PERCEPTRONS[kind]()
-        # With its gate SwiGLU has three matrices; two thirds of the hidden units make them equal.
-        self.hidden = 4 * width if kind != "swiglu" else (8 * width + 2) // 3
-        self.into = nn.Linear(width, self.hidden, bias=False)
-        self.gate = nn.Linear(width, self.hidden, bias=False) if kind == "swiglu" else None
-        self.out = nn.Linear(self.hidden, width, bias=False)
-        for matrix in (self.into, self.gate):
-            if matrix is not None:
-                nn.init.uniform_(matrix.weight, -((3 / width) ** 0.5), (3 / width) ** 0.5)
-        nn.init.zeros_(self.out.weight)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return (…, W)."""
-        hidden = self.into(tokens)
-        if self.gate is not None:
-            return self.out(self.activation(self.gate(tokens)) * hidden)
-        return self.out(self.activation(hidden))
-
-
 class Branch(nn.Module):
     """What stands before attention or perceptron: the norm, and a share of the token before."""
 
@@ -133,6 +104,12 @@ class Branch(nn.Module):
         tokens = self.norm(tokens)
         before = functional.pad(tokens, (0, 0, 1, -1))
         return torch.lerp(tokens, before, self.share)
+
+    def read_on(self, tokens: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+        """Do the same behind a last token (batch, 1, W), as it was normalised; return the next."""
+        tokens = self.norm(tokens)
+        before = torch.cat([last, tokens[:, :-1]], dim=1)
+        return torch.lerp(tokens, before, self.share), tokens[:, -1:]
 
 
 class Layer(nn.Module):
@@ -158,6 +135,24 @@ class Layer(nn.Module):
         )
         x = x + self.dropout(found)
         return x + self.dropout(self.mlp(self.before_mlp(x))), values
+
+    def read_on(
+        self,
+        x: Tensor,
+        cache: LayerCache,
+        place: int,
+        rotary: Rotary | None,
+        first_values: Tensor | None,
+    ) -> tuple[Tensor, Tensor, LayerCache]:
+        """Do the same for tokens behind those of a cache."""
+        mixed, last = self.before_attention.read_on(x, cache.before_attention)
+        found, values, cache = self.attention.read_on(
+            mixed, cache, place, rotary=rotary, first_values=first_values
+        )
+        x = x + found
+        mixed, last_of_mlp = self.before_mlp.read_on(x, cache.before_mlp)
+        cache = cache._replace(before_attention=last, before_mlp=last_of_mlp)
+        return x + self.mlp(mixed), values, cache
 
 
 class Trunk(nn.Module):
@@ -193,6 +188,23 @@ class Trunk(nn.Module):
             first_values = values if first_values is None else first_values
         return self.norm(x)
 
+    def read_on(self, tokens: Tensor, cache: TextCache) -> tuple[Tensor, TextCache]:
+        """Return the vectors of further tokens, and the cache with them."""
+        place = cache.tokens.shape[1]
+        x = self.embedding(tokens)
+        if self.places is not None:
+            x = x + self.places.weight[place : place + tokens.shape[1]]
+        x = self.norm(x)
+        first_values: Tensor | None = None
+        kept: list[LayerCache] = []
+        for layer, before in zip(self.layers, cache.layers, strict=True):
+            x, values, after = cast("Layer", layer).read_on(
+                x, before, place, self.rotary, first_values
+            )
+            first_values = values if first_values is None else first_values
+            kept.append(after)
+        return self.norm(x), TextCache(torch.cat([cache.tokens, tokens], dim=1), tuple(kept))
+
 
 class Decoder(nn.Module):
     """Reads running text; what it carries from call to call are the tokens it still sees.
@@ -204,7 +216,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: TransformerConfig, vocabulary_size: int) -> None:
         super().__init__()
-        self.context = config.context
+        self.context, self.heads = config.context, config.heads
         self.trunk = Trunk(config, vocabulary_size, config.context, causal=True)
         self.head = None if config.tied_embeddings else _head(config.width, vocabulary_size)
 
@@ -225,6 +237,26 @@ class Decoder(nn.Module):
         read = torch.cat([state, tokens], dim=1)
         hidden = self._windows(read)[:, state.shape[1] :]
         return hidden, read[:, self._start(read.shape[1]) :]
+
+    def first_cache(self, batch: int) -> TextCache:
+        """Return the cache of texts of which nothing is read yet."""
+        weight = self.trunk.embedding.weight
+        nothing = weight.new_zeros((batch, self.heads, 0, weight.shape[1] // self.heads))
+        before = weight.new_zeros((batch, 1, weight.shape[1]))
+        layer = LayerCache(nothing, nothing, before, before)
+        return TextCache(self.initial_state(batch), (layer,) * len(self.trunk.layers))
+
+    def read_on(self, tokens: Tensor, cache: TextCache) -> tuple[Tensor, TextCache]:
+        """Tokens (batch, time) → logits (batch, vocabulary) after the last one, the new cache.
+
+        For a trained model alone: nothing is dropped out, and no gradient flows.
+        """
+        seen = torch.cat([cache.tokens, tokens], dim=1)
+        start = self._start(seen.shape[1] - 1)
+        if start:  # the context is full
+            cache, tokens = self.first_cache(len(tokens)), seen[:, start:]
+        hidden, cache = self.trunk.read_on(tokens, cache)
+        return functional.linear(hidden[:, -1], self.output().matrix), cache
 
     def output(self) -> Output:
         """Return the last layer: what scores the words, (vocabulary, W)."""

@@ -1,4 +1,4 @@
-"""Writing a text on: one token after the other, with the state of the model kept between them.
+"""Writing a text on: one token after the other, with what the model keeps of those before it.
 
 A text is written alone, whatever else runs: what is batched together differs in its last digits,
 and the same seed shall give the same text. It is written in turns of a few milliseconds on the
@@ -15,7 +15,6 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from service.architectures.base import SequenceModel
 from service.domain.generations import (
     FinishReason,
     GeneratedToken,
@@ -26,13 +25,11 @@ from service.domain.generations import (
 from service.domain.models import Servable
 from service.domain.problems import Conflict
 from service.prediction.batching import Batcher, Loaded
-from service.prediction.finite import NotFinite
+from service.prediction.reading import NOTHING, READ_AT_ONCE, read_on
 from service.prediction.sampling import Sampler
 from service.tasks.base import Encoded, Prompt, Writes
 
 TURN_SECONDS = 0.005
-_READ_AT_ONCE = 256
-"""Tokens of a prompt that go through the model together."""
 
 
 class CannotWrite(Conflict):
@@ -62,15 +59,14 @@ class Writer:
         self, loaded: Loaded, asked: GenerateRequest, encoded: Encoded, *, seed: int
     ) -> None:
         """`encoded` is the prompt, as the task reads it."""
-        self._model = cast("SequenceModel", loaded.model)
+        self._model = loaded.model
         self._task = cast("Writes", loaded.task)
         self._asked = asked
         self.prompt: Prompt = self._task.prompt(loaded.model, encoded)
         self._sampler = Sampler(asked, seed=seed, never=self._task.end)
         self._seen = set(self.prompt.tokens) - {self._task.end}  # to end again is no repetition
-        self._device = next(loaded.model.parameters()).device
         self._unread = list(self.prompt.tokens)
-        self._state: Tensor | None = None
+        self._read = NOTHING
         self._told = 0
         self.text = ""
         self.tokens: list[GeneratedToken] = []
@@ -81,25 +77,19 @@ class Writer:
         """Write for a few milliseconds, or to the end."""
         until = time.perf_counter() + TURN_SECONDS
         while self.finish_reason is None:
-            logits = self._read()
+            logits = self._read_on()
             if logits is not None:
                 self._write(logits)
             if time.perf_counter() > until:
                 break
         return self._news()
 
-    def _read(self) -> Tensor | None:
-        """Read what is unread, at most a piece; return the logits after the last token."""
-        piece, self._unread = self._unread[:_READ_AT_ONCE], self._unread[_READ_AT_ONCE:]
-        tokens = torch.tensor([piece], device=self._device)
-        state = self._model.initial_state(1) if self._state is None else self._state
-        logits, self._state = self._model(tokens, state)
+    def _read_on(self) -> Tensor | None:
+        """Read what is unread, at most a piece; return the logits when nothing is."""
         if self._unread:
-            return None
-        last = logits[0, -1].float().cpu()
-        if not last.isfinite().all():
-            raise NotFinite
-        return last
+            piece, self._unread = self._unread[:READ_AT_ONCE], self._unread[READ_AT_ONCE:]
+            self._read = read_on(self._model, piece, self._read)
+        return None if self._unread else self._read.logits
 
     def _write(self, logits: Tensor) -> None:
         chosen = self._sampler.choose(logits, torch.tensor(sorted(self._seen), dtype=torch.int64))

@@ -136,23 +136,35 @@ def test_a_stop_text_ends_it_and_no_part_of_one_is_ever_sent(stops: list[str], s
     assert (writer.finish_reason == "stop") == bool(places)
 
 
-def test_texts_that_are_written_together_are_those_that_are_written_alone() -> None:
-    async def together() -> list[str]:
+@pytest.mark.parametrize("architecture", ["rnn", "transformer"])
+def test_the_same_seed_writes_the_same_whatever_else_runs(architecture: str) -> None:
+    loaded = a_model(architecture)
+    asked: dict[str, Any] = {"prompt": PROMPT, "max_tokens": 40}
+
+    async def beside_others() -> list[str]:
         batcher = Batcher()
-        writers = [a_writer(RNN, prompt=PROMPT, max_tokens=40, seed=seed) for seed in range(4)]
+        writers = [a_writer(loaded, seed=seed, **asked) for seed in range(4)]
 
         async def whole(writer: Writer) -> str:
             return "".join(
                 [token.text async for each in turns(writer, batcher) for token in each.tokens]
             )
 
+        async def ask(text: str) -> None:
+            for _ in range(20):
+                await batcher.answer(
+                    loaded, loaded.task.encode([text]), top_k=1, special_tokens=False
+                )
+
         try:
-            return list(await asyncio.gather(*map(whole, writers)))
+            texts = asyncio.gather(*map(whole, writers))
+            await asyncio.gather(ask("I like"), ask(PROMPT), ask("soup"))
+            return await texts
         finally:
             batcher.close()
 
-    alone = [written(RNN, prompt=PROMPT, max_tokens=40, seed=seed).text for seed in range(4)]
-    assert asyncio.run(together()) == alone
+    alone = [written(loaded, seed=seed, **asked).text for seed in range(4)]
+    assert asyncio.run(beside_others()) == alone
 
 
 def test_for_who_went_away_nothing_more_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
