@@ -180,10 +180,11 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
     title = "No such model"
 
-    def __init__(self, reference: str, known: Iterable[str]) -> None:
+    def __init__(self, reference: str, known: Iterable[str], *, deleted: str | None = None) -> None:
         names = list(known)
         hint = known_names(names, near=reference) if names else "no model has a name yet"
-        super().__init__(f"No model is known by this name or id; {hint}.")
+        gone = f"{deleted} was deleted" if deleted else "No model is known by this name or id"
+        super().__init__(f"{gone}; {hint}.")
 
 
 class AliasNotFound(NotFound):

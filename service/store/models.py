@@ -224,10 +224,24 @@ def evaluations_of(row: CheckpointRow) -> sa.Select[Any]:
 
 
 def not_found(session: Session, reference: str) -> ModelNotFound:
-    """Say that nothing is called so, and what is nearest."""
+    """Say that nothing is called so, or not any more, and what is nearest."""
     named = sa.select(ModelVersionRow.name).where(ModelVersionRow.name.is_not(None)).distinct()
     known = [name for name in session.scalars(named.limit(KNOWN_NAMES)) if name is not None]
-    return ModelNotFound(reference, known)
+    return ModelNotFound(reference, known, deleted=_deleted(session, reference))
+
+
+def _deleted(session: Session, reference: str) -> str | None:
+    """Tell what a name once stood for: its numbers are never given to another version."""
+    name, at, selector = reference.partition("@")
+    row = session.get(ModelNameRow, name)
+    if row is None:
+        return None
+    if selector.isascii() and selector.isdigit():
+        made = 1 <= int(selector) < row.next_version
+        return f"Version {int(selector)} of {name!r}" if made else None
+    if not at or selector == "latest":
+        return f"The model {name!r}"
+    return None
 
 
 class _Alias(NamedTuple):

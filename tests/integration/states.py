@@ -93,10 +93,11 @@ def states(client: Client) -> Generator[States]:
         job = client.create_job({**a_job(dataset, architecture, QUICK), "model": name})
         assert client.wait_for_job(job.id).status == "succeeded"
         done = job.id
-    for _ in range(2):
+    for _ in range(3):
         words = client.get_model("bad-words").latest.checkpoint
         assert words is not None
         client.promote_checkpoint("bad-champions", words)
+    client.delete_model("bad-champions@3")
     client.set_alias("bad-champions", "champion", 1)
     failed = client.create_job(a_job_that_fails())
     assert client.wait_for_job(failed.id).status == "failed"

@@ -100,8 +100,10 @@ def test_what_an_alias_stands_for_is_not_deleted(three: Database, reference: str
 
 def test_a_deleted_version_is_gone_and_its_number_too(three: Database) -> None:
     delete(three, "먹기@3")
-    with pytest.raises(ModelNotFound):
+    with pytest.raises(ModelNotFound, match=r"Version 3 of '먹기' was deleted; .*known: 먹기"):
         served(three, "먹기@3")
+    with pytest.raises(ModelNotFound, match="No model is known by this name"):
+        served(three, "먹기@4")
     assert served(three, "먹기") == 2
 
     a_trained_job(three, model="먹기", step=4)
@@ -114,7 +116,7 @@ def test_a_deleted_model_is_not_shown_and_counts_on(three: Database) -> None:
     delete(three, "먹기")
     with three.read() as session:
         assert models.list_models(session).data == []
-        with pytest.raises(ModelNotFound):
+        with pytest.raises(ModelNotFound, match="The model '먹기' was deleted"):
             models.get_model(session, "먹기")
 
     a_trained_job(three, model="먹기", step=4)

@@ -51,6 +51,8 @@ REGISTRY = [
     Case("an alias for a version that does not exist", 404, "model_not_found", method="PUT", path=ALIAS, body={"version": 99}),
     Case("an alias as plain text", 415, "unsupported_media_type", method="PUT", path=ALIAS, content=b"1", headers={"Content-Type": "text/plain"}),
     Case("an alias that is no JSON", 400, "malformed_json", method="PUT", path=ALIAS, content=b"{", headers={"Content-Type": "application/json"}),
+    Case("the next word of a version that was deleted", 404, "model_not_found", path="/v1/models/bad-champions@3/predict", body={"inputs": ["I"]}),
+    Case("an alias for a version that was deleted", 404, "model_not_found", method="PUT", path=ALIAS, body={"version": 3}),
     Case("the next word of an alias that nobody gave", 404, "model_not_found", path="/v1/models/bad-champions@nobody/predict", body={"inputs": ["I"]}),
     Case("a job for the name of a model of another task", 409, "model_task_differs", body={"model": "bad-images", "dataset": "eating", "architecture": "rnn"}),
     Case("a plan for the name of a model of another task", 409, "model_task_differs", path="/v1/jobs?validate_only=true", body={"model": "bad-images", "dataset": "eating", "architecture": "rnn"}),
