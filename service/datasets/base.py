@@ -29,6 +29,8 @@ class TextData:
     facts: TextFacts
     lines: list[str]
     test_lines: list[str] | None = None
+    numbers: NDArray[np.int64] | None = None
+    """The line of the file at which each of them begins, from 1 on; None: nobody has counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ class LabelledTextData:
     texts: list[str]
     labels: NDArray[np.int64]
     held_out: NDArray[np.bool_] | None
+    numbers: NDArray[np.int64] | None = None
+    """The line of the file at which each of them begins, from 1 on; None: nobody has counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +72,8 @@ class TableData:
     facts: TableFacts
     columns: Mapping[str, NDArray[np.float64] | list[str | None]]
     held_out: NDArray[np.bool_] | None
+    numbers: NDArray[np.int64] | None = None
+    """The line of the file at which each of them begins, from 1 on; None: nobody has counted."""
 
 
 Data = TextData | LabelledTextData | TableData | ImageData

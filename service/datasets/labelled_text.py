@@ -108,6 +108,7 @@ def load(files: Mapping[str, bytes], facts: LabelledTextFacts) -> LabelledTextDa
         texts=read.texts,
         labels=np.array([index[label] for label in read.labels], dtype=np.int64),
         held_out=np.array(read.held_out, dtype=np.bool_) if has_split else None,
+        numbers=np.array(read.lines, dtype=np.int64),
     )
 
 

@@ -37,6 +37,11 @@ class _Read(NamedTuple):
             row -= columns.frame.height
         return "file", None
 
+    def numbers(self) -> NDArray[np.int64]:
+        """Return the line of every row, each in its own file."""
+        parts = [np.asarray(lines) for _, columns in self.files for lines in columns.lines]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+
 
 def check(
     files: Mapping[str, BinaryIO],
@@ -97,6 +102,7 @@ def load(files: Mapping[str, bytes], facts: TableFacts) -> TableData:
         facts=facts,
         columns={column.name: _values(read.frame[column.name], column) for column in facts.columns},
         held_out=read.held_out if has_split else None,
+        numbers=read.numbers(),
     )
 
 

@@ -89,12 +89,21 @@ def check_files(
 def load(files: Mapping[str, bytes], facts: TextFacts) -> TextData:
     """Read a stored text that was checked before."""
     read = {role: _with_words(content, facts.encoding) for role, content in files.items()}
-    return TextData(facts=facts, lines=read[TRAINING], test_lines=read.get(VALIDATION))
+    lines, numbers = read[TRAINING]
+    test_lines = read[VALIDATION][0] if VALIDATION in read else None
+    return TextData(facts=facts, lines=lines, test_lines=test_lines, numbers=numbers)
 
 
-def _with_words(content: bytes, encoding: Encoding) -> list[str]:
-    pieces = _lines(BytesIO(content), encoding, Findings(skip=True))
-    return [line for lines in pieces for line in lines if line.strip()]
+def _with_words(content: bytes, encoding: Encoding) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the lines that hold a word, and the number of each in the file."""
+    kept: list[str] = []
+    numbers = array("q")
+    for piece in encodings.pieces(BytesIO(content), encoding, Findings(skip=True)):
+        for number, line in enumerate(_split(piece), start=piece.line):
+            if line.strip():
+                kept.append(line)
+                numbers.append(number)
+    return kept, np.frombuffer(numbers, dtype=np.int64)
 
 
 def _test_lines(content: BinaryIO, encoding: Encoding, findings: Findings) -> int:
@@ -112,7 +121,11 @@ def _lines(
 ) -> Iterator[list[str]]:
     """Read the lines of a text, piece by piece; bad ones are empty."""
     for piece in encodings.pieces(content, encoding, findings, file=file):
-        yield _LINE_BREAK.split(piece.text.decode())
+        yield _split(piece)
+
+
+def _split(piece: encodings.Piece) -> list[str]:
+    return _LINE_BREAK.split(piece.text.decode())
 
 
 class _Training(NamedTuple):

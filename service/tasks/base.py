@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.nn import functional
@@ -75,6 +77,15 @@ def join(parts: Sequence[Encoded]) -> Encoded:
         unknown=list(chain.from_iterable(part.unknown for part in parts)),
         warnings=list(chain.from_iterable(part.warnings for part in parts)),
     )
+
+
+@runtime_checkable
+class Addressed(Protocol):
+    """Examples of which any can be had as they stand in the data, never augmented."""
+
+    def at(self, chosen: Tensor) -> Batch:
+        """Make a batch of the examples with these numbers."""
+        ...
 
 
 class Task(Protocol):
@@ -178,6 +189,9 @@ class Prepared(NamedTuple):
     train: Examples
     validation: Examples
     baseline: Baseline
+    places: NDArray[np.int64] | None = None
+    """Where the training examples stand in the data, in their order: rows, texts or pictures. Of a
+    text, the lines that train."""
 
 
 def _any_data(facts: object, options: object) -> bool:

@@ -154,6 +154,7 @@ def prepare(data: TableData, options: ClassificationOptions) -> Prepared:
         examples(sides.train),
         examples(sides.validation),
         Baseline(name="majority_class", metrics={"val_accuracy": accuracy}),
+        sides.train,
     )
 
 

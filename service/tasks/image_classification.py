@@ -113,6 +113,10 @@ class ImageExamples:
             )
         return Batch(images, self._labels[chosen], len(chosen))
 
+    def at(self, chosen: Tensor) -> Batch:
+        """Make a batch of these images, as they are."""
+        return Batch(self._images[chosen], self._labels[chosen], len(chosen))
+
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Iterate over all images as they stand in the file."""
         for first in range(0, len(self._labels), batch_size):
@@ -230,10 +234,12 @@ def prepare(data: ImageData, options: ImageOptions) -> Prepared:
     images, labels = resized(data.images, size), data.labels
     if data.test_images is not None and data.test_labels is not None:
         validation_images, validation_labels = resized(data.test_images, size), data.test_labels
+        places = np.arange(len(labels))
     else:
         held_out = splits.validation_images(labels, options.validation_fraction)
         validation_images, validation_labels = images[held_out], labels[held_out]
         images, labels = images[~held_out], labels[~held_out]
+        places = np.flatnonzero(~held_out)
     mean, deviation = _normalisation(images)
     classes = list(data.facts.classes)
     task = ImageClassification(
@@ -250,6 +256,7 @@ def prepare(data: ImageData, options: ImageOptions) -> Prepared:
         ImageExamples(images, labels, augmentation, mean),
         ImageExamples(validation_images, validation_labels),
         majority_class(labels, validation_labels),
+        places,
     )
 
 

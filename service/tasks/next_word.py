@@ -217,7 +217,7 @@ class NextWord:
 
 def prepare(data: TextData, options: NextWordOptions) -> Prepared:
     """Learn the tokenizer of a text, and encode its two parts."""
-    tokenizer, train, validation = split(data, options)
+    tokenizer, train, validation, lines = split(data, options)
     task = NextWord(
         tokenizer,
         lowercase=options.lowercase,
@@ -225,7 +225,7 @@ def prepare(data: TextData, options: NextWordOptions) -> Prepared:
         windows=options.windows,
     )
     baseline = unigram(train.targets, validation.targets, len(task.vocabulary))
-    return Prepared(task, train, validation, baseline)
+    return Prepared(task, train, validation, baseline, lines)
 
 
 def restore(preparation: bytes) -> NextWord:

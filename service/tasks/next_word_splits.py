@@ -26,6 +26,9 @@ class Split(NamedTuple):
     tokenizer: Tokenizer
     train: LineExamples | StreamExamples
     validation: LineExamples | StreamExamples
+    lines: NDArray[np.int64]
+    """The lines of the data that train; of a text in one line the first, though a part validates.
+    """
 
 
 def split(data: TextData, options: NextWordOptions) -> Split:
@@ -59,9 +62,12 @@ def _words(data: TextData, options: NextWordOptions) -> Split:
     targets = np.insert(places, corpus.starts[1:], END_INDEX)
     if sequences == "lines":
         held_out = ~for_training[corpus.starts[:-1]]  # a line is on one side, with its first word
-        return _by_line(tokenizer, targets, np.diff(corpus.starts) + 1, held_out, options)
+        lengths = np.diff(corpus.starts) + 1
+        return _by_line(tokenizer, targets, lengths, held_out, len(data.lines), options)
     cut = splits.training_places(corpus, fraction, trained=trained)
-    return _by_place(tokenizer, targets, cut, options)
+    ends = corpus.starts[1:] + np.arange(1, corpus.lines + 1)
+    whole = int(np.searchsorted(ends, cut, side="right"))
+    return _by_place(tokenizer, targets, cut, whole, options)
 
 
 def _numbered(data: TextData, options: NextWordOptions) -> tuple[Corpus, int | None]:
@@ -79,7 +85,7 @@ def _lines_of_pieces(data: TextData, options: NextWordOptions) -> Split:
     training = [line for line, held in zip(lines, held_out, strict=True) if not held]
     tokenizer = _learn(training, options)
     targets, lengths = _encode(tokenizer, lines)
-    return _by_line(tokenizer, targets, lengths, held_out, options)
+    return _by_line(tokenizer, targets, lengths, held_out, len(data.lines), options)
 
 
 def _stream_of_pieces(data: TextData, options: NextWordOptions) -> Split:
@@ -89,7 +95,7 @@ def _stream_of_pieces(data: TextData, options: NextWordOptions) -> Split:
         training, _ = _encode(tokenizer, data.lines)
         validation, _ = _encode(tokenizer, data.test_lines)
         both = np.concatenate([training, validation])
-        return _by_place(tokenizer, both, len(training), options)
+        return _by_place(tokenizer, both, len(training), len(data.lines), options)
     ends = np.cumsum([len(line) + 1 for line in data.lines])  # each line with its end
     count = int(ends[-1])
     cut = count - splits.held_out(count, options.validation_fraction)
@@ -104,7 +110,7 @@ def _stream_of_pieces(data: TextData, options: NextWordOptions) -> Split:
     if not len(training):
         raise _nothing_left()
     targets = np.concatenate([training, validation])
-    return _by_place(tokenizer, targets, len(training), options)
+    return _by_place(tokenizer, targets, len(training), whole, options)
 
 
 def _learn(lines: list[str], options: NextWordOptions) -> Tokenizer:
@@ -131,6 +137,7 @@ def _by_line(
     targets: NDArray[np.int64],
     lengths: NDArray[np.int64],
     held_out: NDArray[np.bool_],
+    lines: int,
     options: NextWordOptions,
 ) -> Split:
     longest = options.sequence_length or SEQUENCE_LENGTHS["lines"]
@@ -138,11 +145,15 @@ def _by_line(
         LineExamples(targets[np.repeat(part, lengths)], lengths[part], longest)
         for part in (~held_out, held_out)
     )
-    return Split(tokenizer, train, validation)
+    return Split(tokenizer, train, validation, np.flatnonzero(~held_out[:lines]))
 
 
 def _by_place(
-    tokenizer: Tokenizer, targets: NDArray[np.int64], cut: int, options: NextWordOptions
+    tokenizer: Tokenizer,
+    targets: NDArray[np.int64],
+    cut: int,
+    whole: int,
+    options: NextWordOptions,
 ) -> Split:
     window = options.sequence_length or SEQUENCE_LENGTHS["stream"]
     before = int(targets[cut - 1])
@@ -151,7 +162,7 @@ def _by_place(
     else:
         train = StreamExamples(targets[:cut], first_input=END_INDEX, sequence_length=window)
     validation = StreamExamples(targets[cut:], first_input=before, sequence_length=window)
-    return Split(tokenizer, train, validation)
+    return Split(tokenizer, train, validation, np.arange(max(1, whole)))
 
 
 def _nothing_left() -> Invalid:

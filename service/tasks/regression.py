@@ -182,6 +182,7 @@ def prepare(data: TableData, options: RegressionOptions) -> Prepared:
         examples(sides.train),
         examples(sides.validation),
         _baseline(values, sides.validation, target, series=data.facts.series),
+        sides.train,
     )
 
 

@@ -50,6 +50,10 @@ class TableExamples:
         chosen = self._order.batch(epoch=epoch, position=position, batch_size=batch_size, seed=seed)
         return Batch(self._rows[chosen], self._targets[chosen], len(chosen))
 
+    def at(self, chosen: Tensor) -> Batch:
+        """Make a batch of these rows."""
+        return Batch(self._rows[chosen], self._targets[chosen], len(chosen))
+
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Iterate over all rows as they stand in the file."""
         for first in range(0, len(self._targets), batch_size):

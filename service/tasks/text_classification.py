@@ -207,7 +207,7 @@ def prepare(data: LabelledTextData, options: TextClassOptions) -> Prepared:
     task = TextClassification(tokenizer, _rules(data.facts.classes, counts, options))
     train, validation = (_rows(task, data, np.flatnonzero(part)) for part in (~held_out, held_out))
     baseline = task.majority_class(counts, data.labels[held_out])
-    return Prepared(task, train, validation, baseline)
+    return Prepared(task, train, validation, baseline, np.flatnonzero(~held_out))
 
 
 def restore(preparation: bytes) -> TextClassification:

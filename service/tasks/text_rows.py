@@ -42,6 +42,10 @@ class TextRows:
             order.batch(epoch=epoch, position=position, batch_size=batch_size, seed=seed)
         )
 
+    def at(self, chosen: Tensor) -> Batch:
+        """Make a batch of these texts."""
+        return self._make(chosen)
+
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Iterate over all texts as they stand in the data."""
         for chosen in torch.split(torch.arange(len(self._labels)), batch_size):

@@ -56,7 +56,7 @@ def test_running_text_is_cut_at_a_character_and_nothing_is_lost(
     data = a_text(lines, "stream")
     options = NextWordOptions(tokenizer="char", validation_fraction=fraction, lowercase=False)
 
-    tokenizer, train, validation = split(data, options)
+    tokenizer, train, validation, _ = split(data, options)
 
     whole = [*train.targets.tolist(), *validation.targets.tolist()]
     expected = [token for line in data.lines for token in (*line, "<eos>")]
