@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Depends, FastAPI
 
 from service.api import (
+    bundles,
     cards,
     certificates,
     components,
@@ -113,6 +114,7 @@ def create_app(
         uploads=Gate(MAX_UPLOADS),
         probe=Probe(database),
         looks=Gate(MAX_LOOKS),
+        downloads=bundles.gate(),
     )
     for part in _parts(settings):
         app.include_router(
@@ -157,6 +159,7 @@ def _parts(settings: Settings) -> list[Part]:
         part(certificates.router, "train", body, threaded),
         part(models.router, "predict", body, threaded),
         part(cards.router, "predict", body, threaded),
+        part(bundles.router, "predict", body, threaded, Depends(bundles.download_place)),
         part(promotions.router, "train", body, threaded),
         part(registry.router, "train", body, threaded),
         part(registry.deletion, "admin", body, threaded),

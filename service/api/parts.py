@@ -30,6 +30,7 @@ class Parts:
     uploads: Gate
     probe: Probe
     looks: Gate
+    downloads: Gate
     looked: Kept = field(default_factory=Kept)
     running_keys: set[str] = field(default_factory=set[str])
     """The Idempotency-Keys of requests that this process works on."""

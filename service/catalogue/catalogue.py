@@ -19,6 +19,7 @@ from service.catalogue.building import Trainable
 from service.catalogue.discovery import Installed, discover
 from service.catalogue.inheriting import Inheritance
 from service.catalogue.requests import job_request_model
+from service.catalogue.resolving import Builder
 from service.datasets.base import Data
 from service.domain.components import Component, ComponentInfo, ComponentKind
 from service.domain.datasets import DatasetFacts
@@ -134,6 +135,16 @@ class Catalogue:
     def build_model(self, architecture: Component, shape: Shape) -> nn.Module:
         """Build a model to load weights into."""
         return building.seeded_model(self._installed, architecture, shape, seed=0)
+
+    def builder(self, architecture: Component) -> Builder:
+        """Return what builds an architecture. Raises Invalid where it is none."""
+        return resolving.builder(self._installed, architecture)
+
+    def sizes(self, architecture: Component, shape: Shape, task: str) -> nn.Module:
+        """Build a model without memory for its weights. Raises Invalid for what does not fit."""
+        return resolving.sized(
+            self._installed, architecture, shape, task, max_parameters=self._max_parameters
+        )
 
     def count_parameters(self, task: str, architecture: Component, preparation: bytes) -> int:
         """Count the trained numbers of a model, without its weights."""

@@ -1,8 +1,8 @@
 """From what a client asks for to a spec that leaves nothing open."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from pydantic import BaseModel, JsonValue, ValidationError
@@ -22,6 +22,15 @@ from service.domain.validation import invalid_fields, to_invalid
 from service.tasks.base import TaskKind, TaskOptions
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Builder(NamedTuple):
+    """The function that builds an architecture, and its options, all of them said."""
+
+    build: Callable[..., nn.Module]
+    options: Component
+    shortest: Component
+    """The same without options that came later and are at their default: as specs have it."""
 
 
 class _HasConfig(Protocol):
@@ -89,6 +98,26 @@ def build_on_meta(installed: Installed, architecture: Component, shape: Shape) -
     config = read_config(installed.architectures, architecture, "/architecture")
     with torch.device("meta"):
         return installed.architectures[architecture.type].build(config, shape)
+
+
+def builder(installed: Installed, architecture: Component) -> Builder:
+    """Find what builds an architecture. Raises Invalid for wrong types and options."""
+    config = read_config(installed.architectures, architecture, "/architecture")
+    whole = Component.model_validate(config.model_dump(mode="json"))
+    build = installed.architectures[architecture.type].build
+    return Builder(build, whole, Component.of(config))
+
+
+def sized(
+    installed: Installed, architecture: Component, shape: Shape, task: str, *, max_parameters: int
+) -> nn.Module:
+    """Build without memory what somebody else described. Raises Invalid for what does not fit."""
+    if task not in installed.tasks:
+        names = known_names(installed.tasks, near=task)
+        raise invalid_field("/task", f"is no installed task; {names}")
+    _choose_architecture(installed, architecture, shape)
+    _check_parameters(installed, architecture, shape, max_parameters)
+    return build_on_meta(installed, architecture, shape)
 
 
 def context_of(installed: Installed, component: Component) -> int | None:

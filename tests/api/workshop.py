@@ -46,6 +46,10 @@ class Workshop:
         """Send a body as JSON."""
         return self._asking.request("POST", path, json=body)
 
+    def raw(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        """Send anything."""
+        return self._asking.request(method, path, **sent)
+
     def get(self, path: str) -> Any:
         """Read something that is there."""
         answer = self._asking.get(path)

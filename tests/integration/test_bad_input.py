@@ -18,6 +18,7 @@ from tests.integration.cases.actions import ACTIONS, REFUSED, Refused, refused_c
 from tests.integration.cases.answers import ANSWERS
 from tests.integration.cases.base import JSON, Case
 from tests.integration.cases.beginnings import BEGINNINGS, BEGUN
+from tests.integration.cases.bundles import BUNDLES, BUNDLES_TAKEN
 from tests.integration.cases.events import EVENTS, EVENTS_ANSWERED
 from tests.integration.cases.generations import GENERATIONS, WRITTEN
 from tests.integration.cases.images import IMAGES, IMAGES_TAKEN
@@ -43,6 +44,7 @@ CASES = [
     *EDGES,
     *ACTIONS,
     *BEGINNINGS,
+    *BUNDLES,
     *JOBS,
     *ONCE,
     *OPTIMIZERS,
@@ -64,6 +66,7 @@ CASES = [
 RIGHT = [
     *ANSWERS,
     *BEGUN,
+    *BUNDLES_TAKEN,
     *ONCE_ANSWERED,
     *EVENTS_ANSWERED,
     *LOOKS_ANSWERED,

@@ -40,6 +40,7 @@ OPERATIONS = [
     ("GET", "/v1/models/{model}"),
     ("GET", "/v1/models/{model}/versions"),
     ("GET", "/v1/models/{model}/card"),
+    ("GET", "/v1/models/{model}/download"),
     ("GET", "/v1/models/{model}/predictions-over-time"),
     ("POST", "/v1/models/{model}/versions"),
     ("POST", "/v1/models/{model}/predict"),

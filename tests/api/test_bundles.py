@@ -1,0 +1,123 @@
+"""Models that leave as a zip, and come as one."""
+
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.api import bundles
+from service.catalogue import Catalogue
+from service.store.deadline import begin_within, refuse_late
+from service.store.engine import Database
+from tests.api.workshop import Workshop
+
+
+@pytest.fixture
+def workshop(sqlite_database: Database, catalogue: Catalogue) -> Workshop:
+    """A workshop with the model `cook`."""
+    made = Workshop(sqlite_database, catalogue)
+    made.a_trained_job(model="cook")
+    return made
+
+
+def download(workshop: Workshop, reference: str) -> httpx.Response:
+    answer = workshop.raw("GET", f"/v1/models/{reference}/download")
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+def files_of(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_a_bundle_has_all_that_a_model_needs(workshop: Workshop) -> None:
+    answer = download(workshop, "cook")
+    assert set(files_of(answer.content)) == {
+        "README.md",
+        "config.json",
+        "example.json",
+        "model.py",
+        "model.safetensors",
+        "preparation.json",
+    }
+    assert answer.headers["Content-Length"] == str(len(answer.content))
+    assert 'filename="cook-1.zip"' in answer.headers["Content-Disposition"]
+
+
+def test_model_py_checks_itself_and_can_be_asked_about_a_text(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(BytesIO(download(workshop, "cook").content)) as archive:
+        archive.extractall(tmp_path)
+    program = [sys.executable, str(tmp_path / "model.py")]
+
+    assert subprocess.check_output(program, text=True) == "ok\n"
+    told = subprocess.check_output([*program, "I like"], text=True).split()
+
+    asked = workshop.post("/v1/models/cook/predict", {"inputs": ["I like"]}).json()
+    best = asked["predictions"][0]["candidates"][0]
+    assert told[:2] == [f"{best['probability']:.4f}", best["token"]]
+
+
+def test_model_py_ends_with_1_where_the_weights_are_others(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    workshop.a_trained_job(model="cook", training={"seed": 6})
+    for reference in ("cook@2", "cook@1"):
+        for name, content in files_of(download(workshop, reference).content).items():
+            if (reference, name) != ("cook@1", "model.safetensors"):
+                (tmp_path / name).write_bytes(content)
+
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "model.py")], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert "off by" in done.stdout
+
+
+def test_the_same_version_gives_the_same_bytes_by_all_of_its_names(workshop: Workshop) -> None:
+    version = workshop.get("/v1/models/cook@1")
+    names = ["cook", "cook@1", "cook@latest", version["id"], version["job"]]
+    assert len({download(workshop, name).content for name in names}) == 1
+
+
+def test_a_checkpoint_has_the_weights_of_its_version(workshop: Workshop) -> None:
+    version = workshop.get("/v1/models/cook@1")
+    checkpoint = download(workshop, version["checkpoint"])
+    of_version = files_of(download(workshop, "cook").content)
+    assert files_of(checkpoint.content)["model.safetensors"] == of_version["model.safetensors"]
+    assert version["checkpoint"] in checkpoint.headers["Content-Disposition"]
+
+
+def test_what_has_not_changed_is_not_sent_again(workshop: Workshop) -> None:
+    tag = download(workshop, "cook").headers["ETag"]
+    path = "/v1/models/cook/download"
+    assert workshop.raw("GET", path, headers={"If-None-Match": tag}).status_code == 304
+    workshop.a_trained_job(model="cook", training={"seed": 6})
+    assert workshop.raw("GET", path, headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_a_korean_name_comes_in_two_spellings(workshop: Workshop) -> None:
+    workshop.a_trained_job(model="요리")
+    said = download(workshop, "요리").headers["Content-Disposition"]
+    assert 'filename="__-1.zip"' in said
+    assert "filename*=UTF-8''%EC%9A%94%EB%A6%AC-1.zip" in said
+
+
+def test_a_download_may_take_as_long_as_it_takes() -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(3):
+            refuse_late()
+            yield b"piece"
+
+    begin_within(-1)
+
+    assert [*bundles.unhurried(pieces())] == [b"piece"] * 3
