@@ -19,6 +19,7 @@ from service.api.bodies import (
 from service.api.limits import begin_to_wait
 from service.api.parts import ModelPath, parts_of
 from service.api.problems import problem_responses, refuse
+from service.domain.evidence import MAX_INPUTS_WITH_EVIDENCE, MAX_NEIGHBOURS
 from service.domain.predictions import (
     MAX_INPUTS,
     Input,
@@ -59,6 +60,7 @@ class Options(NamedTuple):
     top_k: int
     probabilities: Probabilities
     abstain_below: float | None
+    evidence: int | None
 
 
 class Asked(NamedTuple):
@@ -81,7 +83,9 @@ async def _asked(request: Request, options: Options) -> Asked:
         # Pictures in base64 take time to be read, however few bytes they have.
         plain = not any(isinstance(each, dict) and "b64" in each for each in body.inputs)
         small = plain and len(await request.body()) <= SMALL_BYTES
-        options = Options(body.top_k, body.probabilities, body.abstain_below)
+        options = Options(
+            body.top_k, body.probabilities, body.abstain_below, body.evidence or options.evidence
+        )
         return Asked(body.inputs, options, body.special_tokens, small)
     if media_type in IMAGE_TYPES:
         pictures = [await request.body()]
@@ -102,6 +106,11 @@ async def _pictures(request: Request) -> list[bytes]:
     return [await file.read() for file in files]
 
 
+def _refuse_much_evidence(asked: Asked, pointer: str) -> None:
+    if asked.options.evidence and len(asked.inputs) > MAX_INPUTS_WITH_EVIDENCE:
+        refuse(pointer, f"is for {MAX_INPUTS_WITH_EVIDENCE} inputs at once; ask for fewer")
+
+
 @router.post(
     "/{model}/predict",
     response_model=PredictResponse,
@@ -120,9 +129,19 @@ async def predict(
         Literal["input"] | None,
         Query(description="input: also answer each picture as the model saw it."),
     ] = None,
+    evidence: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=MAX_NEIGHBOURS,
+            description="So many of the nearest training examples beside each answer; JSON bodies "
+            "have a field of this name, too.",
+        ),
+    ] = None,
 ) -> Response:
     """Ask a model. `job_…` answers while the job still trains, from its newest checkpoint."""
-    asked = await _asked(request, Options(top_k, probabilities, abstain_below))
+    asked = await _asked(request, Options(top_k, probabilities, abstain_below, evidence))
+    _refuse_much_evidence(asked, "/query/evidence" if evidence else "/evidence")
     answer = await parts_of(request.app).predictor.predict(
         model,
         asked.inputs,
@@ -131,6 +150,7 @@ async def predict(
         probabilities=asked.options.probabilities,
         abstain_below=asked.options.abstain_below,
         show_input=explain == "input",
+        evidence=asked.options.evidence,
         small=asked.small,
     )
     return Response(answer.model_dump_json(), media_type="application/json")

@@ -17,7 +17,7 @@ from service.domain.shapes import Shape
 from service.optimizers.base import parameter_groups
 from service.optimizers.plateau import PlateauLR
 from service.optimizers.ranges import RangeTest
-from service.tasks.base import Examples, Task
+from service.tasks.base import Examples, Prepared, Task
 
 
 class Trainable(NamedTuple):
@@ -42,8 +42,7 @@ class Trainable(NamedTuple):
 
 def build(installed: Installed, spec: JobSpec, data: Data) -> Trainable:
     """Prepare the data and build model, optimizer and schedule; the seed fixes the weights."""
-    task_kind = installed.tasks[spec.task]
-    prepared = task_kind.prepare(data, task_options(task_kind, spec))
+    prepared = prepare(installed, spec, data)
     model = seeded_model(installed, spec.architecture, prepared.task.shape, spec.training.seed)
     full_batch = installed.optimizers[spec.optimizer.type].full_batch
     batches = prepared.train.steps_per_epoch(spec.training.batch_size)
@@ -65,6 +64,12 @@ def build(installed: Installed, spec: JobSpec, data: Data) -> Trainable:
         epochs=-(-steps // steps_per_epoch),
         range_test=test,
     )
+
+
+def prepare(installed: Installed, spec: JobSpec, data: Data) -> Prepared:
+    """Prepare the data as `build` does, without a model."""
+    task_kind = installed.tasks[spec.task]
+    return task_kind.prepare(data, task_options(task_kind, spec))
 
 
 def hidden_parameters(installed: Installed, architecture: Component, shape: Shape) -> set[str]:

@@ -29,7 +29,7 @@ from service.domain.models import Servable
 from service.domain.requests import JobRequest
 from service.domain.shapes import Shape
 from service.domain.validation import below
-from service.tasks.base import Task
+from service.tasks.base import Prepared, Task
 
 MAX_PARAMETERS = 10**9
 
@@ -127,6 +127,10 @@ class Catalogue:
     def build(self, spec: JobSpec, data: Data) -> Trainable:
         """Build everything the training loop works on."""
         return building.build(self._installed, spec, data)
+
+    def prepare(self, spec: JobSpec, data: Data) -> Prepared:
+        """Prepare the data as for a training."""
+        return building.prepare(self._installed, spec, data)
 
     def restore(self, task: str, preparation: bytes) -> Task:
         """Make a task again of what it had prepared. Raises KeyError when it is not installed."""

@@ -11,6 +11,7 @@ from rich.markup import escape
 from service.cli import options, output
 from service.cli.clients import connect
 from service.cli.pictures import picture
+from service.domain.evidence import MAX_NEIGHBOURS, Neighbour
 from service.domain.predictions import Prediction, TokenCandidate
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
@@ -33,6 +34,12 @@ def predict(
     abstain_below: Annotated[
         float | None, typer.Option(min=0, max=1, help="Say where even the best is less probable.")
     ] = None,
+    evidence: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MAX_NEIGHBOURS, help="So many of the nearest training examples, too."
+        ),
+    ] = None,
     url: options.Url = options.DEFAULT_URL,
     json: options.Json = False,
 ) -> None:
@@ -46,6 +53,7 @@ def predict(
             special_tokens=special_tokens,
             probabilities="raw" if raw else "calibrated",
             abstain_below=abstain_below,
+            evidence=evidence,
         )
     if json:
         output.print_json(answer)
@@ -85,6 +93,8 @@ def print_candidates(prediction: Prediction) -> None:
         output.results.print(f"  [yellow]unknown words: {escape(words)}[/]")
     for warning in prediction.warnings:
         output.results.print(f"  [yellow]{escape(warning)}[/]")
+    for neighbour in prediction.evidence or []:
+        output.results.print(f"  [dim]{escape(_evidence_line(neighbour))}[/]")
 
 
 def candidate_lines(prediction: Prediction) -> Sequence[str]:
@@ -98,6 +108,15 @@ def candidate_lines(prediction: Prediction) -> Sequence[str]:
         f"{name:<{width}}  {probability:6.1%}  {'▇' * round(BAR_WIDTH * probability)}"
         for name, probability in named
     ]
+
+
+def _evidence_line(near: Neighbour) -> str:
+    """Write a training example: where it stands, what it is, what it was trained to be."""
+    place = f"picture {near.index}" if near.line is None else f"line {near.line}"
+    told = near.label or near.token
+    target = f"{near.value:.6g}" if near.value is not None else told
+    shown = "" if near.excerpt is None else f" {near.excerpt}"
+    return f"{place}:{shown} → {target} (distance {near.distance:.3g})"
 
 
 def _print_input(one: str | Path | dict[str, Any]) -> None:

@@ -192,10 +192,12 @@ def predict(
     special_tokens: bool = False,
     probabilities: Probabilities | None = None,
     abstain_below: float | None = None,
+    evidence: int | None = None,
 ) -> Call[PredictResponse]:
     """Ask a model: texts, pixels as arrays, or image files as bytes or paths.
 
     `model` is a name, `name@3`, `mdl_…`, `ckpt_…`, or `job_…`, also while that job trains.
+    With `evidence` each answer comes with so many of the nearest training examples.
     Probabilities are calibrated, where the version knows how, unless "raw" are asked for.
     """
     body: dict[str, JsonValue] = {"inputs": [json_input(each) for each in inputs]}
@@ -207,6 +209,8 @@ def predict(
         body["probabilities"] = probabilities
     if abstain_below is not None:
         body["abstain_below"] = abstain_below
+    if evidence is not None:
+        body["evidence"] = evidence
     return post(path_of("models", model, "predict"), PredictResponse, body=body, repeatable=True)
 
 

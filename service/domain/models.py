@@ -120,3 +120,5 @@ class Servable(NamedTuple):
     preparation_sha256: str
     temperature: float | None = None
     """What its logits are divided by to be calibrated; None: nobody has measured it."""
+    job: str | None = None
+    """What trained it, unless that is not here any more."""

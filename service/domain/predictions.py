@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from service.domain.base import Incoming, Outgoing
+from service.domain.evidence import EvidenceCount, EvidenceFrom, Neighbour
 
 MAX_INPUTS = 1024
 
@@ -43,6 +44,7 @@ class PredictRequest(Incoming):
         "validation data of the version (Guo et al. 2017), where there is one; raw: as they are.",
     )
     abstain_below: AbstainBelow = None
+    evidence: EvidenceCount = None
 
 
 class TokenCandidate(Outgoing):
@@ -76,6 +78,9 @@ class Prediction(Outgoing):
     )
     unknown: list[str] = Field(default=[], description="Words that the vocabulary does not have.")
     warnings: list[str] = []
+    evidence: list[Neighbour] | None = Field(
+        default=None, description="With evidence: the nearest training examples, nearest first."
+    )
 
 
 class Timings(Outgoing):
@@ -99,6 +104,9 @@ class PredictResponse(Outgoing):
         default=None, description="What the logits were divided by; null: they are raw."
     )
     predictions: list[Prediction]
+    evidence: EvidenceFrom | None = Field(
+        default=None, description="With evidence: what the nearest examples were looked for in."
+    )
     timings: Timings
 
 

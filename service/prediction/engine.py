@@ -31,7 +31,8 @@ from service.domain.problems import (
 from service.domain.requests import SEED_MAX
 from service.domain.scores import Score, ScoreResponse
 from service.prediction.abstaining import abstaining
-from service.prediction.batching import Batcher
+from service.prediction.batching import Answer, Batcher
+from service.prediction.evidence import Evidence
 from service.prediction.finding import Finder, Found
 from service.prediction.questions import as_input
 from service.prediction.scoring import score
@@ -76,6 +77,7 @@ class Predictor:
         self._database = database
         self._batcher = Batcher()
         self._finder = Finder(database, catalogue, memory_bytes=memory_bytes, run=self._batcher.run)
+        self._evidence = Evidence(database, catalogue, self._batcher.run)
         self._readers = CapacityLimiter(READING_THREADS)
         self._places = WeakSet[_Place]()
 
@@ -89,6 +91,7 @@ class Predictor:
         probabilities: Probabilities = "calibrated",
         abstain_below: float | None = None,
         show_input: bool = False,
+        evidence: int | None = None,
         small: bool = False,
     ) -> PredictResponse:
         """Answer each input. Raises ModelNotFound, ModelNotReady, Busy, or Invalid for an input.
@@ -113,6 +116,11 @@ class Predictor:
         if show_input:
             show = partial(showing, predictions, loaded.task, encoded)
             predictions = await to_thread.run_sync(show, limiter=self._readers)
+        nearest = None
+        if evidence is not None:
+            predictions, nearest = await self._evidence.beside(
+                predictions, servable, loaded, encoded, count=evidence
+            )
         return PredictResponse(
             model=servable.model,
             version=servable.version,
@@ -120,12 +128,8 @@ class Predictor:
             task=servable.task,
             temperature=temperature,
             predictions=predictions,
-            timings=Timings(
-                queue_ms=_milliseconds(answer.began - started),
-                model_ms=_milliseconds(answer.ended - answer.began),
-                total_ms=_milliseconds(time.perf_counter() - started),
-                batch_size=answer.batch_size,
-            ),
+            evidence=nearest,
+            timings=_timings(answer, started=started),
         )
 
     async def over_time(
@@ -257,6 +261,15 @@ class Predictor:
     def close(self) -> None:
         """End the thread of the models."""
         self._batcher.close()
+
+
+def _timings(answer: Answer, *, started: float) -> Timings:
+    return Timings(
+        queue_ms=_milliseconds(answer.began - started),
+        model_ms=_milliseconds(answer.ended - answer.began),
+        total_ms=_milliseconds(time.perf_counter() - started),
+        batch_size=answer.batch_size,
+    )
 
 
 def _milliseconds(seconds: float) -> float:

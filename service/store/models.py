@@ -154,6 +154,7 @@ def _servable_version(row: ModelVersionRow) -> Servable:
         weights_bytes=row.weights_bytes,
         preparation_sha256=row.preparation_sha256,
         temperature=_temperature(row.evaluation),
+        job=row.job_id,
     )
 
 
@@ -208,6 +209,7 @@ def _of_checkpoint(session: Session, row: CheckpointRow, spec: JobSpec) -> Serva
         weights_bytes=row.weights_bytes,
         preparation_sha256=row.preparation_sha256,
         temperature=next(temperatures, None),
+        job=row.job_id,
     )
 
 

@@ -32,6 +32,7 @@ def written(inputs: bytes, model: str = "bad-images") -> dict[str, Any]:
 
 
 PROBABILITIES: list[Any] = ["best", None, 1, True, []]
+EVIDENCE: list[Any] = [0, 21, "3", True, 1.5]
 THRESHOLDS: list[Any] = [-0.1, 1.1, "0.5", True, []]
 
 PREDICTIONS = [
@@ -42,6 +43,10 @@ PREDICTIONS = [
     Case("no field inputs", **predict("/inputs", []))._replace(body={}),
     *(Case(f"probabilities: {value!r}", **predict("/probabilities", [pixels(8)], probabilities=value)) for value in PROBABILITIES),
     *(Case(f"abstain below: {value!r}", **predict("/abstain_below", [pixels(8)], abstain_below=value)) for value in THRESHOLDS),
+    *(Case(f"evidence: {value!r}", **predict("/evidence", [pixels(8)], evidence=value)) for value in EVIDENCE),
+    Case("evidence for 33 inputs", **predict("/evidence", ["I"] * 33, model="bad-words", evidence=1)),
+    Case("evidence for 33 inputs, in the address", **predict("/query/evidence", ["I"] * 33, model="bad-words"))._replace(path="/v1/models/bad-words/predict?evidence=1"),
+    Case("a picture with too much evidence", **picture(a_png(), pointer="/query/evidence"))._replace(path="/v1/models/bad-images/predict?evidence=21"),
     Case("a value to abstain from", **predict("/abstain_below", [{"hour": 3, "sky": "rain", "day": "2026-01-01", "wind": 1.5}], model="bad-rows", abstain_below=0.5)),
     Case("a picture with wrong probabilities", **picture(a_png(), pointer="/query/probabilities"))._replace(path="/v1/models/bad-images/predict?probabilities=best"),
     Case("a picture with a wrong threshold", **picture(a_png(), pointer="/query/abstain_below"))._replace(path="/v1/models/bad-images/predict?abstain_below=2"),
