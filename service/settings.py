@@ -133,6 +133,19 @@ class Settings(BaseSettings):
         description="Weights kept loaded for predictions; the least recently used go first.",
     )
 
+    session_seconds: float = Field(
+        default=600.0,
+        gt=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="A session of `/predict` or `/generate` that rests for so long is forgotten.",
+    )
+    session_memory_bytes: int = Field(
+        default=256 * MEBIBYTE,
+        ge=MEBIBYTE,
+        description="What sessions keep in memory; the least recently used go first.",
+    )
+
     @field_validator("database_url")
     @classmethod
     def _database_that_processes_share(cls, url: str) -> str:

@@ -27,6 +27,7 @@ from service.api import (
     recipes,
     registry,
     scores,
+    sessions,
     system,
 )
 from service.api.access import AccessLog
@@ -149,6 +150,7 @@ def _parts(settings: Settings) -> list[Part]:
         part(predictions.router, "predict"),  # first: whoever routes tries them in this order
         part(generations.router, "predict"),
         part(scores.router, "predict"),
+        part(sessions.router, "predict"),
         part(histories.router, "predict"),
         Part(system.probes, [], None),
         part(system.router, "train", body, threaded),

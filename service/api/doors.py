@@ -111,6 +111,12 @@ def key_of(scope: Scope) -> ApiKey | None:
     return scope.get("state", {}).get("key")
 
 
+def owner_of(scope: Scope) -> str | None:
+    """Return the name of the key that a request was let in with."""
+    key = key_of(scope)
+    return None if key is None else key.name
+
+
 def _given_key(request: Request) -> str:
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():

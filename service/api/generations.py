@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from service.api import streams
 from service.api.bodies import named, read_json, takes
+from service.api.doors import owner_of
 from service.api.limits import begin_to_wait
 from service.api.parts import ModelPath, Parts, PartsOf
 from service.api.problems import problem_responses
@@ -56,9 +57,11 @@ async def generate(
     """Write a text on. With `stream`, as server-sent events: `token` for each, then `end`.
 
     The data of `token` is an item of `tokens`, that of `end` the whole answer. A client that goes
-    away ends the writing.
+    away ends the writing. With a `session`, the text goes on behind all that was read and written
+    in it; one that breaks off leaves the session as it was.
     """
-    writing = await parts.predictor.begin_to_write(model, body)
+    owner = owner_of(request.scope)
+    writing = await parts.predictor.begin_to_write(model, body, owner=owner)
     begin_to_wait()
     if body.stream:
         events = _events(parts, writing)

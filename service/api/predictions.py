@@ -16,6 +16,7 @@ from service.api.bodies import (
     takes,
     unsupported,
 )
+from service.api.doors import owner_of
 from service.api.limits import begin_to_wait
 from service.api.parts import ModelPath, parts_of
 from service.api.problems import problem_responses, refuse
@@ -70,6 +71,8 @@ class Asked(NamedTuple):
     options: Options
     special_tokens: bool = False
     small: bool = False
+    in_session: PredictRequest | None = None
+    """The whole body, where it names a session."""
 
 
 TopK = Annotated[int, Query(ge=1, le=1000, description="For pictures; JSON bodies have top_k.")]
@@ -86,7 +89,8 @@ async def _asked(request: Request, options: Options) -> Asked:
         options = Options(
             body.top_k, body.probabilities, body.abstain_below, body.evidence or options.evidence
         )
-        return Asked(body.inputs, options, body.special_tokens, small)
+        in_session = None if body.session is None else body
+        return Asked(body.inputs, options, body.special_tokens, small, in_session)
     if media_type in IMAGE_TYPES:
         pictures = [await request.body()]
         begin_to_wait()
@@ -139,10 +143,21 @@ async def predict(
         ),
     ] = None,
 ) -> Response:
-    """Ask a model. `job_…` answers while the job still trains, from its newest checkpoint."""
+    """Ask a model. `job_…` answers while the job still trains, from its newest checkpoint.
+
+    With a `session`, the one input goes on behind all that was read and written in it.
+    """
     asked = await _asked(request, Options(top_k, probabilities, abstain_below, evidence))
     _refuse_much_evidence(asked, "/query/evidence" if evidence else "/evidence")
-    answer = await parts_of(request.app).predictor.predict(
+    predictor = parts_of(request.app).predictor
+    if asked.in_session is not None:
+        if explain is not None:
+            refuse("/query/explain", "shows pictures, and sessions are of texts; leave it out")
+        answer = await predictor.predict_in_session(
+            model, asked.in_session, owner=owner_of(request.scope), small=asked.small
+        )
+        return Response(answer.model_dump_json(), media_type="application/json")
+    answer = await predictor.predict(
         model,
         asked.inputs,
         top_k=asked.options.top_k,

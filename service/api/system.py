@@ -37,8 +37,20 @@ class Limits(Outgoing):
     max_queued_jobs: int
 
 
+class Generating(Outgoing):
+    """What this one process does with texts."""
+
+    tokens_written: int = Field(
+        description="Since it began, whether anybody read them or not: the work that was done."
+    )
+    texts_at_work: int = Field(
+        description="Texts that are written, scored or asked about in sessions at this moment."
+    )
+    sessions: int = Field(description="Sessions that are kept in memory.")
+
+
 class SystemInfo(Outgoing):
-    """Versions, limits, workers and what the database holds."""
+    """Versions, limits, workers, what the database holds, and what is written."""
 
     object: Literal["system"] = "system"
     versions: dict[str, str]
@@ -47,6 +59,7 @@ class SystemInfo(Outgoing):
     limits: Limits
     workers: list[Worker]
     database: DatabaseFacts
+    generation: Generating
 
 
 @probes.get("/", include_in_schema=False)
@@ -94,12 +107,22 @@ def system(parts: PartsOf) -> SystemInfo:
         limits=_limits(parts),
         workers=workers,
         database=facts,
+        generation=_generating(parts),
     )
 
 
 def _best_device(workers: list[Worker]) -> str | None:
     offered = {device for worker in workers for device in worker.devices}
     return next((device for device in ("cuda", "mps", "cpu") if device in offered), None)
+
+
+def _generating(parts: Parts) -> Generating:
+    predictor = parts.predictor
+    return Generating(
+        tokens_written=predictor.tally.tokens,
+        texts_at_work=predictor.texts_at_work(),
+        sessions=len(predictor.sessions),
+    )
 
 
 def _limits(parts: Parts) -> Limits:

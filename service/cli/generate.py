@@ -26,6 +26,9 @@ def generate(
     stop: Annotated[
         list[str] | None, typer.Option(help="A text to end before; may be repeated.")
     ] = None,
+    session: Annotated[
+        str | None, typer.Option(help="Go on behind all that this session has read and written.")
+    ] = None,
     url: options.Url = options.DEFAULT_URL,
     json: options.Json = False,
 ) -> None:
@@ -39,6 +42,7 @@ def generate(
         "repetition_penalty": repetition_penalty,
         "seed": seed,
         "stop": stop or [],
+        "session": session,
     }
     with connect(url) as client:
         if json:
@@ -59,6 +63,10 @@ def _print_notes(text: Generation) -> None:
     ended = {"length": "max_tokens", "stop": "a stop text", "eos": "the end of the text"}
     why = f"{text.usage.generated_tokens} tokens, until {ended[text.finish_reason]}"
     output.messages.print(f"{why}; seed {text.seed}", markup=False)
+    if text.session is not None:
+        begun = "begun" if text.session.started else "gone on with"
+        said = f"session {begun}, {text.session.tokens} tokens so far"
+        output.messages.print(said, markup=False)
     if text.unknown:
         output.messages.print(f"unknown: {', '.join(text.unknown)}", markup=False)
     for warning in text.warnings:

@@ -16,6 +16,7 @@ from service.cli import output
 from service.cli.opening import is_migrated, opened, reached
 from service.cli.server import Server, allow_many_connections, draining, listen
 from service.prediction.engine import Predictor
+from service.prediction.sessions import Sessions
 from service.settings import Settings
 from service.store import migrate as migrations
 from service.store.engine import Database
@@ -107,7 +108,14 @@ def _build_app(settings: Settings, database: Database) -> FastAPI:
     catalogue = Catalogue.installed(
         max_parameters=settings.max_parameters, max_memory_bytes=settings.job_memory_bytes
     )
-    predictor = Predictor(database, catalogue, memory_bytes=settings.prediction_memory_bytes)
+    predictor = Predictor(
+        database,
+        catalogue,
+        memory_bytes=settings.prediction_memory_bytes,
+        sessions=Sessions(
+            seconds=settings.session_seconds, memory_bytes=settings.session_memory_bytes
+        ),
+    )
     return create_app(
         settings=settings, database=database, catalogue=catalogue, predictor=predictor
     )

@@ -139,6 +139,7 @@ class AsyncClient:
     predictions_over_time = _sends(model_calls.predictions_over_time)
     score = _sends(model_calls.score)
     generate = _sends(model_calls.generate)
+    delete_session = _sends(model_calls.delete_session)
     promote_checkpoint = _sends(model_calls.promote_checkpoint)
     describe_model = _sends(model_calls.describe_model)
     set_alias = _sends(model_calls.set_alias)

@@ -193,12 +193,16 @@ def predict(
     probabilities: Probabilities | None = None,
     abstain_below: float | None = None,
     evidence: int | None = None,
+    session: str | None = None,
+    session_must_exist: bool = False,
 ) -> Call[PredictResponse]:
     """Ask a model: texts, pixels as arrays, or image files as bytes or paths.
 
     `model` is a name, `name@3`, `mdl_…`, `ckpt_…`, or `job_…`, also while that job trains.
     With `evidence` each answer comes with so many of the nearest training examples.
-    Probabilities are calibrated, where the version knows how, unless "raw" are asked for.
+    Probabilities are calibrated, where the version knows how, unless "raw" are asked for. In a
+    session the one text goes on behind all that was read and written in it; the call is then not
+    sent again by itself: it might have been done.
     """
     body: dict[str, JsonValue] = {"inputs": [json_input(each) for each in inputs]}
     if top_k is not None:
@@ -211,7 +215,12 @@ def predict(
         body["abstain_below"] = abstain_below
     if evidence is not None:
         body["evidence"] = evidence
-    return post(path_of("models", model, "predict"), PredictResponse, body=body, repeatable=True)
+    if session is not None:
+        body["session"] = session
+    if session_must_exist:
+        body["session_must_exist"] = True
+    alone, path = session is None, path_of("models", model, "predict")
+    return post(path, PredictResponse, body=body, repeatable=alone)
 
 
 def predict_image(

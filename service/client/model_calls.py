@@ -109,10 +109,17 @@ def score(model: str, texts: Sequence[str]) -> Call[ScoreResponse]:
     return post(path_of("models", model, "score"), ScoreResponse, body=body, repeatable=True)
 
 
+def delete_session(model: str, session: str) -> Call[None]:
+    """Forget what was read and written in a session of your key."""
+    return delete(path_of("models", model, "sessions", session))
+
+
 def generate(model: str, request: GenerateRequest | Mapping[str, Any]) -> Call[Generation]:
     """Let a model of texts write on; `request` has the prompt and how to choose the tokens.
 
-    `stream_text` of the clients tells each token as it is found.
+    `stream_text` of the clients tells each token as it is found. In a session the call is not sent
+    again by itself: it might have been done.
     """
     body = {**what_was_said(request), "stream": False}
-    return post(path_of("models", model, "generate"), Generation, body=body, repeatable=True)
+    alone = body.get("session") is None
+    return post(path_of("models", model, "generate"), Generation, body=body, repeatable=alone)

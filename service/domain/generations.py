@@ -6,6 +6,7 @@ from pydantic import Field
 
 from service.domain.base import Incoming, Outgoing
 from service.domain.requests import SEED_MAX
+from service.domain.sessions import InSession, MustExist, SessionState
 from service.domain.text import ShortText, Text
 
 MAX_TOKENS = 4096
@@ -53,6 +54,8 @@ class GenerateRequest(Incoming):
         default=[], description="Texts before which the answer ends."
     )
     stream: bool = Field(default=False, description="Send each token when it is found.")
+    session: InSession = None
+    session_must_exist: MustExist = False
 
 
 class GeneratedToken(Outgoing):
@@ -88,3 +91,4 @@ class Generation(Outgoing):
     unknown: list[str] = Field(default=[], description="Of the prompt: not in the vocabulary.")
     warnings: list[str] = []
     usage: Usage
+    session: SessionState | None = None

@@ -6,6 +6,7 @@ from pydantic import Field, JsonValue
 
 from service.domain.base import Incoming, Outgoing
 from service.domain.evidence import EvidenceCount, EvidenceFrom, Neighbour
+from service.domain.sessions import InSession, MustExist, SessionState
 
 MAX_INPUTS = 1024
 
@@ -45,6 +46,8 @@ class PredictRequest(Incoming):
     )
     abstain_below: AbstainBelow = None
     evidence: EvidenceCount = None
+    session: InSession = None
+    session_must_exist: MustExist = False
 
 
 class TokenCandidate(Outgoing):
@@ -108,6 +111,7 @@ class PredictResponse(Outgoing):
         default=None, description="With evidence: what the nearest examples were looked for in."
     )
     timings: Timings
+    session: SessionState | None = None
 
 
 class PredictionAt(Outgoing):

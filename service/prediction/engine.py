@@ -20,6 +20,7 @@ from service.domain.predictions import (
     Input,
     PredictionAt,
     PredictionsOverTime,
+    PredictRequest,
     PredictResponse,
     Probabilities,
     Timings,
@@ -30,14 +31,17 @@ from service.domain.problems import (
 )
 from service.domain.requests import SEED_MAX
 from service.domain.scores import Score, ScoreResponse
+from service.prediction import in_session
 from service.prediction.abstaining import abstaining
 from service.prediction.batching import Answer, Batcher
 from service.prediction.evidence import Evidence
 from service.prediction.finding import Finder, Found
 from service.prediction.questions import as_input
+from service.prediction.reading import BEGINNING
 from service.prediction.scoring import score
+from service.prediction.sessions import Held, Sessions, session_key
 from service.prediction.showing import showing
-from service.prediction.writing import CannotWrite, Writer, Written, turns
+from service.prediction.writing import CannotWrite, Tally, Writer, Written, turns
 from service.store import histories
 from service.store.deadline import refuse_late
 from service.store.engine import Database
@@ -64,17 +68,28 @@ class Writing(NamedTuple):
     writer: Writer
     seed: int
     place: _Place
+    held: Held | None = None
 
     def generation(self) -> Generation:
         """Tell the whole, when it has ended."""
-        return self.writer.generation(self.servable, seed=self.seed)
+        session = None if self.held is None else self.held.state
+        return self.writer.generation(self.servable, seed=self.seed, session=session)
 
 
 class Predictor:
     """Serves every model that a name stands for. Used on one event loop."""
 
-    def __init__(self, database: Database, catalogue: Catalogue, *, memory_bytes: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        *,
+        memory_bytes: int,
+        sessions: Sessions | None = None,
+    ) -> None:
         self._database = database
+        self.sessions = Sessions() if sessions is None else sessions
+        self.tally = Tally()
         self._batcher = Batcher()
         self._finder = Finder(database, catalogue, memory_bytes=memory_bytes, run=self._batcher.run)
         self._evidence = Evidence(database, catalogue, self._batcher.run)
@@ -131,6 +146,46 @@ class Predictor:
             evidence=nearest,
             timings=_timings(answer, started=started),
         )
+
+    async def predict_in_session(
+        self, reference: str, asked: PredictRequest, *, owner: str | None, small: bool
+    ) -> PredictResponse:
+        """Answer behind what a session has read, and keep it. Raises as `predict` and `Sessions`.
+
+        `owner` is the name of the caller's key.
+        """
+        started = time.perf_counter()
+        place = self._take_place()
+        found = await self._finder.find(reference)
+        in_session.check(found, asked)
+        task, inputs = found.loaded.task, asked.inputs
+        encoded = task.encode(inputs) if small else await self._read(task, inputs)
+        held = self._take_session(found, asked, owner)
+        try:
+            return await in_session.answer(
+                found,
+                encoded,
+                asked,
+                held,
+                sessions=self.sessions,
+                batcher=self._batcher,
+                started=started,
+            )
+        finally:
+            self.sessions.give_back(held)
+            del place
+
+    async def delete_session(self, reference: str, session: str, *, owner: str | None) -> None:
+        """Forget a session. Raises ModelNotFound, SessionNotFound and SessionInUse."""
+        found = await self._finder.find(reference)
+        key = session_key(found.servable, owner, session)
+        self.sessions.delete(key, now=time.monotonic())
+
+    def _take_session(
+        self, found: Found, asked: PredictRequest | GenerateRequest, owner: str | None
+    ) -> Held:
+        key = session_key(found.servable, owner, asked.session or "")
+        return self.sessions.take(key, must_exist=asked.session_must_exist, now=time.monotonic())
 
     async def over_time(
         self, reference: str, question: str, *, top_k: int, limit: int
@@ -189,18 +244,36 @@ class Predictor:
         with self._database.read() as session:
             return histories.moments(session, reference, limit=limit)
 
-    async def begin_to_write(self, reference: str, asked: GenerateRequest) -> Writing:
-        """Read a prompt. Raises ModelNotFound, ModelNotReady, CannotWrite, and Busy."""
+    async def begin_to_write(
+        self, reference: str, asked: GenerateRequest, *, owner: str | None
+    ) -> Writing:
+        """Read a prompt. Raises ModelNotFound, ModelNotReady, CannotWrite, Busy, as `Sessions`."""
         place = self._take_place()
-        servable, loaded = await self._find_writer(reference)
+        found = await self._find_writer(reference)
+        servable, loaded = found
         encoded = await self._read(loaded.task, [asked.prompt])
         seed = secrets.randbelow(SEED_MAX + 1) if asked.seed is None else asked.seed
-        return Writing(servable, Writer(loaded, asked, encoded, seed=seed), seed, place)
+        # At last, for nothing can go wrong any more: who writes also gives it back.
+        held = None if asked.session is None else self._take_session(found, asked, owner)
+        before = BEGINNING if held is None else held.before
+        writer = Writer(loaded, asked, encoded, seed=seed, before=before, tally=self.tally)
+        return Writing(servable, writer, seed, place, held)
 
     async def write(self, writing: Writing) -> AsyncIterator[Written]:
         """Give what is written, turn by turn; who stops asking stops it. Raises NotFinite."""
-        async for written in turns(writing.writer, self._batcher):
-            yield written
+        writer, held = writing.writer, writing.held
+        try:
+            async for written in turns(writer, self._batcher):
+                yield written
+            if held is not None:
+                self.sessions.keep(held, writer.so_far(), now=time.monotonic())
+        finally:
+            if held is not None:
+                self.sessions.give_back(held)
+
+    def texts_at_work(self) -> int:
+        """Count the texts that are written, scored or asked about in sessions at this moment."""
+        return len(self._places)
 
     async def score(
         self, reference: str, texts: Sequence[str], *, is_heard: Callable[[], Awaitable[bool]]

@@ -13,11 +13,16 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from service.architectures.base import Cache, SequenceModel, WithCache
+from service.architectures.base import Cache, SequenceModel, WithCache, WithContext
+from service.prediction.batching import Loaded
 from service.prediction.finite import NotFinite
+from service.tasks.base import Encoded, Prompt, Writes
 
 READ_AT_ONCE = 256
 """Tokens that go through a model together."""
+
+TAIL = 16
+"""Characters that are kept of a text, to write a token behind it."""
 
 
 class Read(NamedTuple):
@@ -25,14 +30,53 @@ class Read(NamedTuple):
 
     kept: Tensor | Cache = None
     logits: Tensor | None = None
-    tokens: int = 0
-
-    def bytes(self) -> int:
-        """Count the memory that it takes."""
-        return _bytes((self.kept, self.logits))
 
 
 NOTHING = Read()
+
+
+class SoFar(NamedTuple):
+    """A text between two calls: what is read of it, what is still to be read, and how it ends."""
+
+    read: Read = NOTHING
+    unread: tuple[int, ...] = ()
+    tokens: int = 0
+    """Of the text, read or not; without the `<eos>` before its beginning."""
+    seen: frozenset[int] = frozenset()
+    """All its tokens, each once."""
+    tail: str = ""
+    """The end of the text, as it is written."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything to go on behind."""
+        return bool(self.unread) or self.read.kept is not None
+
+    def bytes(self) -> int:
+        """Count about the memory that it takes."""
+        return _bytes((self.read.kept, self.read.logits)) + 64 * (
+            len(self.unread) + len(self.seen) + 32
+        )
+
+
+BEGINNING = SoFar()
+
+
+def next_prompt(loaded: Loaded, encoded: Encoded, before: SoFar) -> Prompt:
+    """Give the tokens to be read behind a text: `<eos>` stands at its very beginning alone."""
+    task = cast("Writes", loaded.task)
+    prompt = task.prompt(loaded.model, encoded)
+    if not before.begun or prompt.tokens[:1] != [task.end]:
+        return prompt
+    return prompt._replace(tokens=prompt.tokens[1:])
+
+
+def warn_of_session(model: nn.Module, tokens: int) -> list[str]:
+    """Say that a model does not see all of a session any more."""
+    if not isinstance(model, WithContext) or tokens <= model.context:
+        return []
+    seen = f"the model sees {model.context} words at once"
+    return [f"{seen}: of the {tokens} of this session the older ones are let go"]
 
 
 @torch.inference_mode()
@@ -51,7 +95,7 @@ def read_on(model: nn.Module, tokens: Sequence[int], before: Read = NOTHING) -> 
     last = logits[0].float().cpu().clone()  # no part of something larger: it may be kept
     if not last.isfinite().all():
         raise NotFinite
-    return Read(kept, last, before.tokens + len(tokens))
+    return Read(kept, last)
 
 
 def _bytes(kept: object) -> int:

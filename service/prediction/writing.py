@@ -24,8 +24,17 @@ from service.domain.generations import (
 )
 from service.domain.models import Servable
 from service.domain.problems import Conflict
+from service.domain.sessions import SessionState
 from service.prediction.batching import Batcher, Loaded
-from service.prediction.reading import NOTHING, READ_AT_ONCE, read_on
+from service.prediction.reading import (
+    BEGINNING,
+    READ_AT_ONCE,
+    TAIL,
+    SoFar,
+    next_prompt,
+    read_on,
+    warn_of_session,
+)
 from service.prediction.sampling import Sampler
 from service.tasks.base import Encoded, Prompt, Writes
 
@@ -45,6 +54,13 @@ class CannotWrite(Conflict):
         )
 
 
+class Tally:
+    """Counts the tokens that are written, whoever reads them."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+
+
 class Written(NamedTuple):
     """What a turn brought: tokens whose text is certain, and at the end why it ended."""
 
@@ -56,18 +72,30 @@ class Writer:
     """Writes one text. Its turns are taken on the thread of the models."""
 
     def __init__(
-        self, loaded: Loaded, asked: GenerateRequest, encoded: Encoded, *, seed: int
+        self,
+        loaded: Loaded,
+        asked: GenerateRequest,
+        encoded: Encoded,
+        *,
+        seed: int,
+        before: SoFar = BEGINNING,
+        tally: Tally | None = None,
     ) -> None:
-        """`encoded` is the prompt, as the task reads it."""
+        """`encoded` is the prompt, as the task reads it; it goes behind the text `before`."""
         self._model = loaded.model
         self._task = cast("Writes", loaded.task)
         self._asked = asked
-        self.prompt: Prompt = self._task.prompt(loaded.model, encoded)
+        self._before = before
+        self._tally = Tally() if tally is None else tally
+        self.prompt: Prompt = next_prompt(loaded, encoded, before)
         self._sampler = Sampler(asked, seed=seed, never=self._task.end)
-        self._seen = set(self.prompt.tokens) - {self._task.end}  # to end again is no repetition
-        self._unread = list(self.prompt.tokens)
-        self._read = NOTHING
+        # To end again is no repetition.
+        self._seen = {*before.seen, *self.prompt.tokens} - {self._task.end}
+        self._unread = [*before.unread, *self.prompt.tokens]
+        self._read = before.read
         self._told = 0
+        self._behind_prompt = before.read
+        self._chosen: list[int] = []
         self.text = ""
         self.tokens: list[GeneratedToken] = []
         self.finish_reason: FinishReason | None = None
@@ -93,12 +121,16 @@ class Writer:
 
     def _write(self, logits: Tensor) -> None:
         chosen = self._sampler.choose(logits, torch.tensor(sorted(self._seen), dtype=torch.int64))
+        self._tally.tokens += 1
+        if not self._chosen:
+            self._behind_prompt = self._read
         if chosen.token == self._task.end:
             self.finish_reason = "eos"
             return
         self._seen.add(chosen.token)
         self._unread = [chosen.token]
-        piece = self._task.behind(self._asked.prompt + self.text, chosen.token)
+        self._chosen.append(chosen.token)
+        piece = self._task.behind(self._written() or self._before.tail, chosen.token)
         token = self._task.token(chosen.token)
         self.tokens.append(GeneratedToken(token=token, text=piece, logprob=chosen.logprob))
         self.text += piece
@@ -121,6 +153,7 @@ class Writer:
             if len(token.text) >= left:
                 shorter = token.model_copy(update={"text": token.text[:left]})
                 self.tokens = [*self.tokens[:number], *([shorter] if left > 0 else [])]
+                self._chosen = self._chosen[: number + (len(token.text) == left)]
                 return
             length += len(token.text)
 
@@ -135,8 +168,36 @@ class Writer:
         news, self._told = self.tokens[self._told : certain], max(self._told, certain)
         return Written(news, self.finish_reason)
 
-    def generation(self, servable: Servable, *, seed: int) -> Generation:
+    def so_far(self) -> SoFar:
+        """Tell the text to go on behind, when it has ended: with what was told of it, and no more.
+
+        What a stop text has cut off the model has read; so what is left is to be read again, but
+        for a token of which a part was cut off.
+        """
+        read, unread = self._read, self._unread
+        if self.finish_reason == "stop":
+            read, unread = self._behind_prompt, self._chosen
+        elif self.finish_reason == "eos":
+            unread = [self._task.end]
+        return SoFar(
+            read,
+            tuple(unread),
+            self._before.tokens + self._prompt_tokens() + len(self._chosen),
+            self._before.seen.union(self.prompt.tokens, self._chosen) - {self._task.end},
+            "" if self.finish_reason == "eos" else (self._written() or self._before.tail)[-TAIL:],
+        )
+
+    def _written(self) -> str:
+        return self._asked.prompt + self.text
+
+    def _prompt_tokens(self) -> int:
+        return len(self.prompt.tokens) - (self.prompt.tokens[:1] == [self._task.end])
+
+    def generation(
+        self, servable: Servable, *, seed: int, session: SessionState | None = None
+    ) -> Generation:
         """Tell the whole, when it has ended."""
+        seen = [] if session is None else warn_of_session(self._model, session.tokens)
         return Generation(
             model=servable.model,
             version=servable.version,
@@ -147,10 +208,9 @@ class Writer:
             finish_reason=self.finish_reason or "length",
             seed=seed,
             unknown=self.prompt.unknown,
-            warnings=self.prompt.warnings,
-            usage=Usage(
-                prompt_tokens=len(self.prompt.tokens) - 1, generated_tokens=len(self.tokens)
-            ),
+            warnings=[*self.prompt.warnings, *seen],
+            usage=Usage(prompt_tokens=self._prompt_tokens(), generated_tokens=len(self.tokens)),
+            session=session,
         )
 
 

@@ -25,6 +25,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("POST", "/v1/models/{model}/predict"): "predict",
     ("POST", "/v1/models/{model}/generate"): "predict",
     ("POST", "/v1/models/{model}/score"): "predict",
+    ("DELETE", "/v1/models/{model}/sessions/{session}"): "predict",
     ("PATCH", "/v1/models/{model}"): "train",
     ("DELETE", "/v1/models/{model}"): "admin",
     ("PUT", "/v1/models/{model}/aliases/{alias}"): "train",

@@ -37,6 +37,7 @@ class States:
             "running": lambda: running,
             "succeeded": lambda: succeeded,
             "failed": lambda: failed,
+            "kept_session": self._session,
             "checkpoint": lambda: client.list_checkpoints(succeeded).data[0].id,
         }
 
@@ -50,6 +51,11 @@ class States:
         job = self._client.create_job(a_job("eating", "rnn", ELSEWHERE))
         self._made.append(job.id)
         return job.id
+
+    def _session(self) -> str:
+        name = f"kept-{uuid4()}"
+        self._client.predict("bad-words", ["I like"], session=name)
+        return name
 
     def clear(self) -> None:
         """Take what waits out of the queue."""

@@ -33,6 +33,7 @@ from tests.integration.cases.predictions import PREDICTIONS
 from tests.integration.cases.recurrent import RECURRENT
 from tests.integration.cases.registry import REGISTERED, REGISTRY
 from tests.integration.cases.rows import ROWS_REFUSED, ROWS_TAKEN
+from tests.integration.cases.sessions import SESSIONS, SESSIONS_KEPT
 from tests.integration.cases.tables import TABLES
 from tests.integration.cases.texts import TEXTS
 from tests.integration.cases.transformers import TRANSFORMERS
@@ -62,6 +63,7 @@ CASES = [
     *LEARNING_RATES,
     *REGISTRY,
     *GENERATIONS,
+    *SESSIONS,
 ]
 RIGHT = [
     *ANSWERS,
@@ -75,6 +77,7 @@ RIGHT = [
     *LEARNING_RATES_TAKEN,
     *REGISTERED,
     *WRITTEN,
+    *SESSIONS_KEPT,
 ]
 
 

@@ -28,10 +28,10 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 PROMPT = "I like rice"
 
 
-def a_model(architecture: str = "rnn", *, sure: float = 1.0) -> Loaded:
+def a_model(architecture: str = "rnn", *, sure: float = 1.0, **options: Any) -> Loaded:
     """Make a model with random weights, which seldom ends a text; `sure` scales its logits."""
     data = text_data()
-    trainable = build(a_spec(data, ARCHITECTURES[architecture]), data)
+    trainable = build(a_spec(data, {**ARCHITECTURES[architecture], **options}), data)
     torch.manual_seed(0)
     with torch.no_grad():
         for parameter in trainable.model.parameters():

@@ -46,12 +46,13 @@ OPERATIONS = [
     ("POST", "/v1/models/{model}/predict"),
     ("POST", "/v1/models/{model}/generate"),
     ("POST", "/v1/models/{model}/score"),
+    ("DELETE", "/v1/models/{model}/sessions/{session}"),
     ("PATCH", "/v1/models/{model}"),
     ("DELETE", "/v1/models/{model}"),
     ("PUT", "/v1/models/{model}/aliases/{alias}"),
     ("DELETE", "/v1/models/{model}/aliases/{alias}"),
 ]
-NOBODY = {"job_id": "job_1", "name": "nothing", "model": "nobody", "client_id": "nobody", "recipe": "nothing", "alias": "champion"}
+NOBODY = {"job_id": "job_1", "name": "nothing", "model": "nobody", "client_id": "nobody", "recipe": "nothing", "alias": "champion", "session": "nothing"}
 NOT_FOUND = {"job_id": "job_not_found", "name": "dataset_not_found", "model": "model_not_found", "recipe": "recipe_not_found"}
 A_JOB = {"dataset": "eating", "architecture": "rnn"}
 PUT_JOB = "/v1/jobs/by-client-id/{client_id}"
