@@ -174,6 +174,16 @@ def test_predict_for_scripts_is_the_answer_of_the_service(
     assert len(answer["predictions"][0]["candidates"]) == 5
 
 
+def test_predict_shows_the_nearest_training_examples(trainyard: Trainyard, trained: str) -> None:
+    ended = trainyard("predict", "tiny", "I like eating", "--top-k", "1", "--evidence", "2")
+
+    assert ended.returncode == 0, ended.stderr
+    shown = ended.stdout.splitlines()[2:]
+    assert [line.split()[0] for line in shown] == ["line", "line"]
+    assert "i like eating → " in shown[0]
+    assert "(distance " in shown[0]
+
+
 def test_a_row_of_a_table_is_answered_with_its_value_and_unit(trainyard: Trainyard) -> None:
     settings = ["--set", 'dataset.features=["month", "hour", "cloud_cover_tenths"]']
     learned = trainyard(

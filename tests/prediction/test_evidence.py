@@ -57,7 +57,7 @@ CHOICES = [
         ("next_word", "text", {}, "text"),
         ("next_word", "text", {"sequences": "stream"}, "text"),
         ("next_word", "text", {"tokenizer": "char"}, "text"),
-        ("text_classification", "labelled_text", {}, "text_classes"),
+        ("text_classification", "labelled_text", {"sequence_length": 64}, "text_classes"),
         ("regression", "table", {"target": "power"}, "rows"),
         ("classification", "table", {"target": "sky"}, "rows"),
         ("image_classification", "idx", {}, "images"),
