@@ -108,6 +108,9 @@ class Batcher:
             if queue:
                 self._queues[way] = queue
             self._waiting -= sum(len(each.encoded.lengths) for each in batch)
+            batch = [each for each in batch if not each.answered.done()]
+            if not batch:
+                continue
             try:
                 answers = await loop.run_in_executor(self._thread, _run, way, batch)
             except BaseException as error:
@@ -126,12 +129,13 @@ def _leave_room_for_requests() -> None:
 
 
 def _take(queue: deque[_Waiting]) -> list[_Waiting]:
-    """Take what fits into a batch: at least one, gone callers not counted."""
+    """Take what fits into a batch, at least one; who has gone away is let go with it."""
     batch: list[_Waiting] = []
     size = 0
-    while queue and (not batch or size + len(queue[0].encoded.lengths) <= MAX_BATCH):
+    while queue and (not size or size + len(queue[0].encoded.lengths) <= MAX_BATCH):
         batch.append(queue.popleft())
-        size += len(batch[-1].encoded.lengths)
+        if not batch[-1].answered.done():
+            size += len(batch[-1].encoded.lengths)
     return batch
 
 

@@ -144,6 +144,29 @@ def test_more_than_can_wait_is_refused_at_once() -> None:
     asyncio.run(main())
 
 
+def test_nothing_is_computed_for_who_went_away_while_waiting() -> None:
+    task = Echo()
+
+    async def main() -> list[Answer]:
+        batcher, model = Batcher(), loaded(task)
+        first = asyncio.ensure_future(ask(batcher, model, 0))
+        await asyncio.to_thread(task.begun.wait, 30)
+        gone = [asyncio.ensure_future(ask(batcher, model, *range(MAX_BATCH))) for _ in range(9)]
+        asked = [asyncio.ensure_future(ask(batcher, model, number)) for number in (1, 2)]
+        alone = asyncio.ensure_future(ask(batcher, model, 3, top_k=2))
+        await asyncio.sleep(0)  # all of them wait
+        for each in [*gone, alone]:
+            each.cancel()
+        await asyncio.sleep(0)
+        task.free.set()
+        return [await first, *await asyncio.gather(*asked)]
+
+    answers = asyncio.run(main())
+
+    assert [labels(each) for each in answers] == [["0"], ["1"], ["2"]]
+    assert task.batches == [1, 2]
+
+
 def test_who_goes_away_disturbs_nobody() -> None:
     task = Echo()
 
