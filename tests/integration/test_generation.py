@@ -1,13 +1,20 @@
 """Texts over HTTP: whole or token by token, with both clients and on the command line."""
 
 import asyncio
-from collections.abc import Generator, Iterator
-from typing import Any, cast
+import json
+import resource
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from service.client import AsyncClient, Client, ConflictError, InvalidError
 from service.domain.generations import GeneratedToken, Generation
+from tests.integration.sockets import HOST
 
 MODEL = "writes"
 
@@ -104,12 +111,93 @@ def test_the_same_question_is_answered_by_every_kept_checkpoint(client: Client) 
     assert asked.predictions[0].candidates == first
 
 
-def test_who_goes_away_in_the_middle_leaves_the_model_free(client: Client) -> None:
-    listening = client.stream_text(MODEL, asked(max_tokens=4096, stop=["nothing of this"]))
-    next(listening)
-    cast("Generator[object]", listening).close()
+@pytest.fixture(scope="module")
+def endless(client: Client) -> Iterator[dict[str, Any]]:
+    """A request whose text takes seconds, for `writes-long`: the end is never chosen."""
+    job = client.create_job(
+        {
+            "model": "writes-long",
+            "dataset": "eating",
+            "architecture": "transformer",
+            "training": {"max_steps": 2, "device": "cpu"},
+        }
+    )
+    assert client.wait_for_job(job.id).status == "succeeded"
+    yield {
+        "prompt": "I like eating rice and soup",
+        "max_tokens": 4096,
+        "temperature": 0,
+        "repetition_penalty": 0.001,  # what was said is said again, and the end never was
+    }
+    client.delete_model("writes-long")
 
-    assert client.predict(MODEL, ["I like"]).predictions
+
+def at_work(client: Client) -> tuple[int, int]:
+    """Return how many texts are written, and how many tokens were."""
+    facts: Any = client.system()["generation"]
+    return facts["texts_at_work"], facts["tokens_written"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_for_who_goes_away_in_the_middle_nothing_is_written_any_more(
+    client: Client, endless: dict[str, Any], *, stream: bool
+) -> None:
+    client.generate("writes-long", {**endless, "max_tokens": 1})  # and so it is loaded
+    _, before = at_work(client)
+    body = json.dumps({**endless, "stream": stream}).encode()
+    with opened(client) as connection:
+        head = f"POST /v1/models/writes-long/generate HTTP/1.1\r\nContent-Length: {len(body)}\r\n"
+        connection.sendall(f"{head}Content-Type: application/json\r\n{HOST}\r\n".encode() + body)
+        eventually(lambda: at_work(client)[0] == 1 and at_work(client)[1] > before)
+
+    eventually(lambda: at_work(client)[0] == 0)
+
+    _, stopped = at_work(client)
+    assert before < stopped < before + 4096
+    for _ in range(10):  # on the thread that writes
+        assert client.predict("writes-long", ["I like"]).predictions
+    assert at_work(client) == (0, stopped)
+
+
+def test_a_thousand_connections_that_send_nothing_hold_no_text_up(
+    client: Client, endless: dict[str, Any], many_files: None
+) -> None:
+    del many_files
+    asked = {**endless, "max_tokens": 300}
+    with ExitStack() as silent:
+        heard = client.stream_text("writes-long", asked)
+        first = next(heard)
+        for _ in range(1000):
+            silent.enter_context(opened(client))
+
+        assert client.predict("writes-long", ["I like"]).predictions
+        written = [first, *heard]
+
+        assert isinstance(written[-1], Generation)
+        assert len(written) == 301
+        assert client.generate("writes-long", {**asked, "max_tokens": 3}).tokens
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Let this process open as many files as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def opened(client: Client) -> socket.socket:
+    """Open a connection that has sent nothing."""
+    address = urlsplit(client.url)
+    return socket.create_connection((address.hostname, address.port), timeout=30)
+
+
+def eventually(seen: Callable[[], bool]) -> None:
+    """Ask again and again until it is seen."""
+    until = time.monotonic() + 30
+    while not seen():
+        assert time.monotonic() < until
 
 
 def test_what_cannot_be_written_is_refused_before_a_stream_begins(client: Client) -> None:
