@@ -162,6 +162,7 @@ def _parts(settings: Settings) -> list[Part]:
         part(models.router, "predict", body, threaded),
         part(cards.router, "predict", body, threaded),
         part(bundles.router, "predict", body, threaded, Depends(bundles.download_place)),
+        part(bundles.import_router, "train", upload, threaded, Depends(datasets.upload_place)),
         part(promotions.router, "train", body, threaded),
         part(registry.router, "train", body, threaded),
         part(registry.deletion, "admin", body, threaded),

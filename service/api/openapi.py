@@ -15,6 +15,7 @@ from service.api.datasets import UploadSpec
 from service.api.links import add_links
 from service.api.problems import ProblemDetails, problem_responses
 from service.catalogue import Catalogue
+from service.domain.bundles import ImportSpec
 from service.domain.datasets import DatasetBody
 from service.domain.generations import GenerateRequest
 from service.domain.models import AliasRequest, ModelChange, PromotionRequest
@@ -55,6 +56,7 @@ def _document(app: FastAPI, catalogue: Catalogue) -> dict[str, Any]:
         AliasRequest,
         GenerateRequest,
         ScoreRequest,
+        ImportSpec,
         ProblemDetails,
     ]
     _, schemas = models_json_schema(

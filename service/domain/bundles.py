@@ -9,7 +9,7 @@ from service.domain.components import Component
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
 from service.domain.shapes import Shape
-from service.domain.text import LongText, Name
+from service.domain.text import LongText, Name, ShortText
 
 FORMAT_VERSION = 1
 
@@ -17,11 +17,11 @@ FORMAT_VERSION = 1
 class Origin(Outgoing):
     """Where a model was before it was brought in; all of it is what the zip says."""
 
-    id: str = Field(description="Of the version, or the checkpoint.")
-    model: str | None = None
+    id: ShortText = Field(description="Of the version, or the checkpoint.")
+    model: ShortText | None = None
     version: int | None = None
-    dataset_sha256: str | None = None
-    trainyard: str = Field(description="The version of the service that packed it.")
+    dataset_sha256: ShortText | None = None
+    trainyard: ShortText = Field(description="The version of the service that packed it.")
 
 
 class BundleConfig(Outgoing):
@@ -29,17 +29,17 @@ class BundleConfig(Outgoing):
 
     format: Literal["trainyard-model"] = "trainyard-model"
     format_version: Literal[1] = FORMAT_VERSION
-    task: str
+    task: ShortText
     architecture: Component
     shape: Shape
-    dataset: str
+    dataset: ShortText
     origin: Origin
     parameters: int
     metrics: dict[str, float | None] = {}
     baseline: Baseline | None = None
     evaluation: Evaluation | None = None
-    weights_sha256: str
-    preparation_sha256: str
+    weights_sha256: ShortText
+    preparation_sha256: ShortText
 
 
 class ImportSpec(Incoming):

@@ -103,6 +103,12 @@ def _data(card: ModelCard) -> Iterator[str]:
 
 def _training(card: ModelCard) -> Iterator[str]:
     trained = card.training
+    if card.origin is not None:
+        was = card.origin
+        known_as = was.id if was.model is None else f"{was.model}@{was.version}"
+        yield "## Origin\n"
+        yield f"Brought in from another service, where it was `{_plain(known_as)}`."
+        yield ""
     if trained is None:
         return
     yield "## Training\n"

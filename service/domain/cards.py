@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from service.domain.base import Moment, Outgoing
+from service.domain.bundles import Origin
 from service.domain.components import Component
 from service.domain.datasets import AnyFacts
 from service.domain.evaluations import Evaluation, smaller_is_better
@@ -60,7 +61,8 @@ class ModelCard(Outgoing):
     bytes: int
     weights_sha256: str
     dataset: TrainedOn
-    training: TrainedBy | None = Field(description="null: the job was deleted.")
+    training: TrainedBy | None = Field(description="null: the job was deleted, or is elsewhere.")
+    origin: Origin | None = Field(default=None, description="Where it was brought in from.")
     metrics: dict[str, float | None] = Field(description="Of the checkpoint, on validation data.")
     baseline: Baseline | None
     evaluation: Evaluation | None
@@ -71,6 +73,8 @@ class ModelCard(Outgoing):
 def limits(card: ModelCard) -> list[str]:
     """Say what who relies on this model should know; each sentence follows from its numbers."""
     found = [*_of_data(card), *_of_evidence(card)]
+    if card.origin is not None:
+        found.append("It was trained elsewhere; all that is known of it is what came with it.")
     if card.training is not None:
         found += [f"While it trained: {said}" for said in card.training.findings]
     return found

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from service.domain.base import Incoming, Moment, Outgoing
+from service.domain.bundles import Origin
 from service.domain.components import Component
 from service.domain.evaluations import Evaluation
 from service.domain.jobs import Baseline
@@ -35,6 +36,9 @@ class ModelVersion(Outgoing):
     bytes: int
     weights_sha256: str
     aliases: list[str] = Field(default=[], description="Names that stand for this version now.")
+    origin: Origin | None = Field(
+        default=None, description="Where it was before it was brought in; null: trained here."
+    )
     created_at: Moment
 
 

@@ -37,6 +37,7 @@ def get_card(session: Session, reference: str) -> ModelCard:
         metrics=version.metrics,
         baseline=version.baseline,
         evaluation=version.evaluation,
+        origin=version.origin,
         created_at=version.created_at,
     )
     return card.model_copy(update={"limits": limits(card)})
@@ -46,7 +47,8 @@ def _dataset(session: Session, version: ModelVersion, spec: JobSpec | None) -> T
     """Tell of the data by the id in the job's spec: another dataset may have taken the name."""
     # A fork may have been promoted before it trained on data of its own.
     if spec is None or spec.dataset.name != version.dataset:
-        return TrainedOn(name=version.dataset)
+        told = version.origin
+        return TrainedOn(name=version.dataset, sha256=told.dataset_sha256 if told else None)
     known = TrainedOn(
         name=version.dataset, sha256=spec.dataset.sha256, options={**spec.dataset.options}
     )

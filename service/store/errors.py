@@ -222,8 +222,8 @@ class HistoryDeleted(Conflict):
 
     def __init__(self, reference: str) -> None:
         super().__init__(
-            f"The job that made {reference!r} was deleted with its checkpoints; only the model "
-            "itself is left. Ask that with /predict."
+            f"The job that made {reference!r} was deleted with its checkpoints, or ran elsewhere; "
+            "only the model itself is here. Ask that with /predict."
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from service.domain.bundles import Origin
 from service.domain.components import Component
 from service.domain.evaluations import Calibration, Evaluation
 from service.domain.jobs import Baseline, JobSpec
@@ -344,5 +345,6 @@ def _to_version(row: ModelVersionRow, aliases: Sequence[_Alias]) -> ModelVersion
         bytes=row.weights_bytes,
         weights_sha256=row.weights_sha256,
         aliases=[each.alias for each in aliases if each.version_id == row.id],
+        origin=Origin.model_validate(row.origin) if row.origin else None,
         created_at=row.created_at,
     )

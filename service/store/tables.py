@@ -355,6 +355,7 @@ class ModelVersionRow(Row):
     weights_sha256: Mapped[str] = mapped_column(ForeignKey(BLOB), index=True)
     weights_bytes: Mapped[int]
     preparation_sha256: Mapped[str] = mapped_column(ForeignKey(BLOB), index=True)
+    origin: Mapped[Json | None]
     created_at: Mapped[datetime]
 
 

@@ -19,6 +19,7 @@ TABLE: dict[tuple[str, str], str | None] = {
     ("GET", "/v1/models/{model}"): "predict",
     ("GET", "/v1/models/{model}/versions"): "predict",
     ("GET", "/v1/models/{model}/card"): "predict",
+    ("POST", "/v1/models"): "train",
     ("GET", "/v1/models/{model}/download"): "predict",
     ("GET", "/v1/models/{model}/predictions-over-time"): "predict",
     ("POST", "/v1/models/{model}/versions"): "train",

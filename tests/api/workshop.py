@@ -34,7 +34,7 @@ class Workshop:
     def __init__(self, database: Database, catalogue: Catalogue) -> None:
         self.database = database
         self._catalogue = catalogue
-        self._asking = Asking(database, catalogue)
+        self.asking = Asking(database, catalogue)
         self.add_text("kitchen", SENTENCES)
 
     def add_text(self, name: str, lines: list[str]) -> None:
@@ -44,21 +44,21 @@ class Workshop:
 
     def post(self, path: str, body: object = None) -> httpx.Response:
         """Send a body as JSON."""
-        return self._asking.request("POST", path, json=body)
+        return self.asking.request("POST", path, json=body)
 
     def raw(self, method: str, path: str, **sent: Any) -> httpx.Response:
         """Send anything."""
-        return self._asking.request(method, path, **sent)
+        return self.asking.request(method, path, **sent)
 
     def get(self, path: str) -> Any:
         """Read something that is there."""
-        answer = self._asking.get(path)
+        answer = self.asking.get(path)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def delete(self, path: str) -> None:
         """Delete something that is there."""
-        assert self._asking.request("DELETE", path).status_code == 204
+        assert self.asking.request("DELETE", path).status_code == 204
 
     def accepted(self, path: str, body: object) -> Job:
         """Post what makes a job."""

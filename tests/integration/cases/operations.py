@@ -37,6 +37,7 @@ OPERATIONS = [
     ("GET", "/v1/jobs/{job_id}/certificate"),
     ("GET", "/v1/jobs/{job_id}/events"),
     ("GET", "/v1/models"),
+    ("POST", "/v1/models"),
     ("GET", "/v1/models/{model}"),
     ("GET", "/v1/models/{model}/versions"),
     ("GET", "/v1/models/{model}/card"),

@@ -1,0 +1,151 @@
+"""What `preparation.json` of somebody else may hold: enough that no prediction can fail on it.
+
+The service believes its own; these are the rules for what comes from elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from service.datasets.words import SPECIAL
+from service.tasks.regression import Target
+from service.tasks.table_features import CategoryFeature, CyclicFeature, Features
+
+LONGEST_SIDE = 4096
+MOST_CHANNELS = 4
+
+_Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
+_Channels = Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
+_Deviation = Annotated[float, Field(gt=0)]
+_Names = Annotated[list[str], Field(min_length=1)]
+
+
+class Preparation(BaseModel):
+    """Strict in what is known; what a later version adds is left alone."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+
+class _Tokenizer(Preparation):
+    name: Literal["word", "char", "bpe"]
+    merges: list[tuple[str, str]] = Field(default=[], strict=False)
+
+
+class _Texts(Preparation):
+    vocabulary: list[str]
+    lowercase: bool
+    tokenizer: _Tokenizer = _Tokenizer(name="word")
+
+    @model_validator(mode="after")
+    def _holds_what_a_tokenizer_needs(self) -> Self:
+        known = {*self.vocabulary}
+        if tuple(self.vocabulary[: len(SPECIAL)]) != SPECIAL:
+            message = f"the vocabulary begins with {' and '.join(SPECIAL)}"
+            raise ValueError(message)
+        if len(known) != len(self.vocabulary):
+            message = "no word is in the vocabulary twice"
+            raise ValueError(message)
+        for left, right in self.tokenizer.merges:
+            if not {left, right, left + right} <= known:
+                message = "every piece of a merge is in the vocabulary"
+                raise ValueError(message)
+        return self
+
+
+class NextWord(_Texts):
+    """Of models that say which word is next."""
+
+    sequences: Literal["lines", "stream"]
+
+
+class TextClassification(_Texts):
+    """Of models that tell classes of texts."""
+
+    classes: _Names
+    weights: list[float] | None
+    looked_for: int | None
+    sequence_length: Annotated[int, Field(ge=1)]
+
+
+class _Size(Preparation):
+    channels: _Channels
+    height: _Side
+    width: _Side
+
+
+class _ImageShape(_Size):
+    kind: Literal["images"]
+    classes: int
+
+
+class ImageClassification(Preparation):
+    """Of models that tell what is in a picture."""
+
+    shape: _ImageShape
+    classes: _Names
+    mean: list[float]
+    standard_deviation: list[_Deviation]
+    sent_as: _Size | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if len(self.classes) != self.shape.classes:
+            message = "there are as many classes as the shape says"
+            raise ValueError(message)
+        if {len(self.mean), len(self.standard_deviation)} != {self.shape.channels}:
+            message = "every channel has a mean and a standard deviation"
+            raise ValueError(message)
+        return self
+
+
+class _Rows(Features):
+    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _can_be_computed(self) -> Self:
+        if not self.features:
+            message = "a row has a column at least"
+            raise ValueError(message)
+        for each in self.features:
+            if isinstance(each, CyclicFeature) and each.period <= 0:
+                message = "what comes round has a period above 0"
+                raise ValueError(message)
+            if isinstance(each, CategoryFeature) and each.size < 1:
+                message = "a category has a value at least"
+                raise ValueError(message)
+        return self
+
+
+class Classification(_Rows):
+    """Of models that tell the class of a row."""
+
+    target: str
+    classes: _Names
+    weights: list[float] | None
+
+
+class Regression(_Rows):
+    """Of models that tell a number of a row."""
+
+    target: Target
+    series: bool
+
+
+PREPARATIONS: Mapping[str, type[BaseModel]] = {
+    "next_word": NextWord,
+    "text_classification": TextClassification,
+    "image_classification": ImageClassification,
+    "classification": Classification,
+    "regression": Regression,
+}
+
+
+def longest_text(preparation: Any) -> int | None:
+    """Tell how many tokens of a text are read; None: as many as there are."""
+    return preparation.sequence_length if isinstance(preparation, TextClassification) else None
+
+
+def names_of(preparation: Any) -> Sequence[str]:
+    """Return the classes, if there are any."""
+    return getattr(preparation, "classes", ())
