@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from anyio.to_thread import current_default_thread_limiter
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.problems import BodyTooLarge, TooSlow, render
 from service.domain.problems import Busy
-from service.store.deadline import begin_within
+from service.store.deadline import begin_within, ends_at
 
 PIECE_SECONDS = 30.0
 """How long the next piece of a body may take to arrive."""
@@ -25,6 +25,10 @@ MAX_WAITING = 1000
 
 WAIT_SECONDS = 5.0
 """How long one may wait for it: after that it is told so, at once when its turn comes."""
+
+
+IS_CLOSING = "trainyard.is_closing"
+"""The ASGI extension by which the server tells whether a connection ends."""
 
 
 class Gate:
@@ -52,9 +56,16 @@ async def refuse_when_full() -> None:
     begin_to_wait()
 
 
-def begin_to_wait() -> None:
+def begin_to_wait(*, seconds: float = WAIT_SECONDS) -> None:
     """Count the time from now on: a body has been read, or a job has been waited for."""
-    begin_within(WAIT_SECONDS)
+    begin_within(seconds)
+
+
+def still_wanted(request: Request) -> Callable[[], bool]:
+    """Make the test of whether an answer helps anybody: its client is there, and in time."""
+    until = ends_at()
+    is_closing: Callable[[], bool] = request.scope.get("extensions", {}).get(IS_CLOSING, bool)
+    return lambda: time.monotonic() <= until and not is_closing()
 
 
 class BodyLimits:

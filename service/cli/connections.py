@@ -12,6 +12,8 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from service.api.limits import IS_CLOSING
+
 HEAD_SECONDS = 15.0
 """How long a head may take to arrive, from its first byte or from the connection's start."""
 
@@ -89,6 +91,8 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._stop_waiting()
         super().on_headers_complete()
+        extensions = cast("dict[str, Any]", self.scope.setdefault("extensions", {}))
+        extensions[IS_CLOSING] = self.transport.is_closing
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's words are its log's
         """Answer what is no HTTP, or too much of it, and close the connection."""

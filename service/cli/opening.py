@@ -1,13 +1,13 @@
 """What every command that runs the service begins with: a log on stderr, and the database."""
 
 import logging
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
 from service.cli import output
+from service.cli.logs import GatheringHandler
 from service.domain.problems import Problem
 from service.settings import Settings
 from service.store import migrate as migrations
@@ -49,7 +49,9 @@ def reached(do: Callable[[], ResultT]) -> ResultT:
 def opened(settings: Settings) -> Generator[Database]:
     """Log to stderr and open the database until the end of the block."""
     logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+        handlers=[GatheringHandler("trainyard.requests")],
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
     )
     # One line for every request of a client that polls, and for every step of a migration.
     for noisy in ("httpx", "alembic"):

@@ -6,6 +6,7 @@ Nothing here decides anything about jobs or requests.
 import gc
 import logging
 import threading
+from collections.abc import Callable
 
 from fastapi import FastAPI
 
@@ -14,7 +15,7 @@ from service.api.parts import parts_of
 from service.catalogue import Catalogue
 from service.cli import output
 from service.cli.opening import is_migrated, opened, reached
-from service.cli.server import Server, allow_many_connections, draining, listen
+from service.cli.server import Server, allow_many_connections, announce, draining, listen
 from service.prediction.engine import Predictor
 from service.prediction.sessions import Sessions
 from service.settings import Settings
@@ -32,10 +33,12 @@ def up(settings: Settings) -> int:
         return _serve(settings, database, WorkerThread(settings))
 
 
-def api(settings: Settings) -> int:
-    """Run the API alone."""
+def api(settings: Settings, *, processes: int = 1, ready: Callable[[str], None] = announce) -> int:
+    """Run the API alone; of several `processes` this is one, and they share the port."""
     with opened(settings) as database:
-        return _serve(settings, database, None) if is_migrated(database) else 1
+        if not is_migrated(database):
+            return 1
+        return _serve(settings, database, None, processes=processes, ready=ready)
 
 
 class WorkerThread:
@@ -72,17 +75,24 @@ class WorkerThread:
                 self.server.should_exit = True
 
 
-def _serve(settings: Settings, database: Database, worker: WorkerThread | None) -> int:
+def _serve(
+    settings: Settings,
+    database: Database,
+    worker: WorkerThread | None,
+    *,
+    processes: int = 1,
+    ready: Callable[[str], None] = announce,
+) -> int:
     try:
-        listener = listen(settings.host, settings.port)
+        listener = listen(settings.host, settings.port, shared=processes > 1)
     except OSError as error:
         output.print_error(f"{error.strerror}. Choose another with --port, or 0 for a free one.")
         return 1
     allow_many_connections()
-    app = _build_app(settings, database)
+    app = _build_app(settings, database, processes)
     gc.collect()
     gc.freeze()  # what was imported stays: looking through it all takes 170 ms each time
-    server = Server(app, listener)
+    server = Server(app, listener, ready=ready)
 
     def drain() -> None:
         log.info("draining: requests in flight are answered, running jobs write a checkpoint")
@@ -104,14 +114,15 @@ def _serve(settings: Settings, database: Database, worker: WorkerThread | None) 
     return 1 if worker is not None and worker.failed else 0
 
 
-def _build_app(settings: Settings, database: Database) -> FastAPI:
+def _build_app(settings: Settings, database: Database, processes: int) -> FastAPI:
     catalogue = Catalogue.installed(
         max_parameters=settings.max_parameters, max_memory_bytes=settings.job_memory_bytes
     )
     predictor = Predictor(
         database,
         catalogue,
-        memory_bytes=settings.prediction_memory_bytes,
+        memory_bytes=settings.prediction_memory_bytes // processes,
+        processes=processes,
         sessions=Sessions(
             seconds=settings.session_seconds, memory_bytes=settings.session_memory_bytes
         ),

@@ -45,9 +45,16 @@ def api(
     port: Port = None,
     database_url: DatabaseUrl = None,
     insecure: Insecure = None,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, max=64, help="Servers on the port, for more cores.")
+    ] = 1,
 ) -> None:
     """Run the API alone; `trainyard worker` trains. Needs a migrated database."""
     settings = _listening(host=host, port=port, database_url=database_url, insecure=insecure)
+    if processes > 1:
+        from service.cli import processes as several
+
+        raise typer.Exit(several.api(settings, processes))
     from service.cli import running
 
     raise typer.Exit(running.api(settings))

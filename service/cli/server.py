@@ -21,10 +21,18 @@ GRACE_SECONDS = 20
 """How long requests in flight may take to be answered after the first signal."""
 
 
+def announce(url: str) -> None:
+    """Print the URL of a service that listens, for people and for scripts that wait for it."""
+    sys.stdout.write(f"{url}\n")
+    sys.stdout.flush()
+
+
 class Server(uvicorn.Server):
     """A server whose signals are handled by `draining`, and that says when it listens."""
 
-    def __init__(self, app: FastAPI, listener: socket.socket) -> None:
+    def __init__(
+        self, app: FastAPI, listener: socket.socket, *, ready: Callable[[str], None] = announce
+    ) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,  # uvicorn's own writes the access log to stdout
@@ -37,16 +45,16 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._listener = listener
+        self._ready = ready
 
     def serve_until_told(self) -> None:
         """Serve until `should_exit` is set and every request in flight is answered."""
         self.run(sockets=[self._listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then print the URL: whoever reads it may connect at once."""
+        """Start to listen, then say so: whoever hears it may connect at once."""
         await super().startup(sockets)
-        sys.stdout.write(f"{url_of(self._listener)}\n")
-        sys.stdout.flush()
+        self._ready(url_of(self._listener))
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -54,12 +62,17 @@ class Server(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind a socket; port 0 picks a free one. Raises OSError with plain words."""
+def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """Bind a socket; port 0 picks a free one. Raises OSError with plain words.
+
+    What is `shared` may be bound by other processes, too, if all of them say so.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
     except OSError as error:
         listener.close()

@@ -193,32 +193,33 @@ def predict(
     probabilities: Probabilities | None = None,
     abstain_below: float | None = None,
     evidence: int | None = None,
+    deadline_ms: int | None = None,
     session: str | None = None,
     session_must_exist: bool = False,
 ) -> Call[PredictResponse]:
     """Ask a model: texts, pixels as arrays, or image files as bytes or paths.
 
     `model` is a name, `name@3`, `mdl_…`, `ckpt_…`, or `job_…`, also while that job trains.
-    With `evidence` each answer comes with so many of the nearest training examples.
+    With `evidence` each answer comes with so many of the nearest training examples. After
+    `deadline_ms` of waiting for the model nothing is computed any more, and the service is busy.
     Probabilities are calibrated, where the version knows how, unless "raw" are asked for. In a
     session the one text goes on behind all that was read and written in it; the call is then not
     sent again by itself: it might have been done.
     """
-    body: dict[str, JsonValue] = {"inputs": [json_input(each) for each in inputs]}
-    if top_k is not None:
-        body["top_k"] = top_k
-    if special_tokens:
-        body["special_tokens"] = True
-    if probabilities is not None:
-        body["probabilities"] = probabilities
-    if abstain_below is not None:
-        body["abstain_below"] = abstain_below
-    if evidence is not None:
-        body["evidence"] = evidence
-    if session is not None:
-        body["session"] = session
-    if session_must_exist:
-        body["session_must_exist"] = True
+    options: dict[str, JsonValue] = {
+        "top_k": top_k,
+        "special_tokens": special_tokens or None,
+        "probabilities": probabilities,
+        "abstain_below": abstain_below,
+        "evidence": evidence,
+        "deadline_ms": deadline_ms,
+        "session": session,
+        "session_must_exist": session_must_exist or None,
+    }
+    body: dict[str, JsonValue] = {
+        "inputs": [json_input(each) for each in inputs],
+        **{name: value for name, value in options.items() if value is not None},
+    }
     alone, path = session is None, path_of("models", model, "predict")
     return post(path, PredictResponse, body=body, repeatable=alone)
 

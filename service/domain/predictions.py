@@ -26,6 +26,17 @@ AbstainBelow = Annotated[
 ]
 
 
+Deadline = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        le=60_000,
+        description="503 if the model was not free for it within so many milliseconds, and nothing "
+        "is computed; null: within five seconds.",
+    ),
+]
+
+
 class PredictRequest(Incoming):
     """The JSON body of `/predict`; what an input looks like depends on the model's task."""
 
@@ -46,6 +57,7 @@ class PredictRequest(Incoming):
     )
     abstain_below: AbstainBelow = None
     evidence: EvidenceCount = None
+    deadline_ms: Deadline = None
     session: InSession = None
     session_must_exist: MustExist = False
 

@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -54,14 +55,28 @@ class _Waiting(NamedTuple):
     loaded: Loaded
     encoded: Encoded
     answered: asyncio.Future[Answer]
+    wanted: Callable[[], bool]
+
+    def is_wanted(self) -> bool:
+        """Tell whether somebody still waits for the answer; who waited too long is told so."""
+        if not self.answered.done() and not self.wanted():
+            self.answered.set_exception(Busy())
+        return not self.answered.done()
+
+
+def always() -> bool:
+    """Say that an answer is wanted, however late."""
+    return True
 
 
 class Batcher:
     """Answers encoded inputs. Called on the event loop; the models run beside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, processes: int = 1) -> None:
         self._thread = ThreadPoolExecutor(
-            1, thread_name_prefix="model", initializer=_leave_room_for_requests
+            1,
+            thread_name_prefix="model",
+            initializer=partial(_leave_room_for_requests, processes),
         )
         self._queues: OrderedDict[_Way, deque[_Waiting]] = OrderedDict()
         self._waiting = 0
@@ -75,16 +90,18 @@ class Batcher:
         top_k: int,
         special_tokens: bool,
         temperature: float = 1.0,
+        wanted: Callable[[], bool] = always,
     ) -> Answer:
         """Run the model on these inputs, perhaps together with those of others. Raises Busy.
 
-        `temperature` divides the logits.
+        `temperature` divides the logits. Nothing is computed for what is not `wanted` any more when
+        its turn comes.
         """
         count = len(encoded.lengths)
         if self._waiting and self._waiting + count > MAX_WAITING:
             raise Busy
         way = _Way(id(loaded.model), top_k, special_tokens, temperature)
-        waiting = _Waiting(loaded, encoded, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(loaded, encoded, asyncio.get_running_loop().create_future(), wanted)
         self._queues.setdefault(way, deque()).append(waiting)
         self._waiting += count
         if self._worker is None or self._worker.done():
@@ -123,9 +140,9 @@ class Batcher:
                     each.answered.set_result(answer)
 
 
-def _leave_room_for_requests() -> None:
+def _leave_room_for_requests(processes: int) -> None:
     """Compute with half of the cores: with all of them, threads that wait for each other spin."""
-    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
+    torch.set_num_threads(max(1, torch.get_num_threads() // (2 * processes)))
 
 
 def _take(queue: deque[_Waiting]) -> list[_Waiting]:
@@ -134,7 +151,7 @@ def _take(queue: deque[_Waiting]) -> list[_Waiting]:
     size = 0
     while queue and (not size or size + len(queue[0].encoded.lengths) <= MAX_BATCH):
         batch.append(queue.popleft())
-        if not batch[-1].answered.done():
+        if batch[-1].is_wanted():
             size += len(batch[-1].encoded.lengths)
     return batch
 

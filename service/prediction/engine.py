@@ -33,7 +33,7 @@ from service.domain.requests import SEED_MAX
 from service.domain.scores import Score, ScoreResponse
 from service.prediction import in_session
 from service.prediction.abstaining import abstaining
-from service.prediction.batching import Answer, Batcher
+from service.prediction.batching import Answer, Batcher, always
 from service.prediction.evidence import Evidence
 from service.prediction.finding import Finder, Found
 from service.prediction.questions import as_input
@@ -86,11 +86,13 @@ class Predictor:
         *,
         memory_bytes: int,
         sessions: Sessions | None = None,
+        processes: int = 1,
     ) -> None:
+        """Serve alone, or as one of so many `processes` that share the machine."""
         self._database = database
         self.sessions = Sessions() if sessions is None else sessions
         self.tally = Tally()
-        self._batcher = Batcher()
+        self._batcher = Batcher(processes)
         self._finder = Finder(database, catalogue, memory_bytes=memory_bytes, run=self._batcher.run)
         self._evidence = Evidence(database, catalogue, self._batcher.run)
         self._readers = CapacityLimiter(READING_THREADS)
@@ -108,10 +110,12 @@ class Predictor:
         show_input: bool = False,
         evidence: int | None = None,
         small: bool = False,
+        wanted: Callable[[], bool] = always,
     ) -> PredictResponse:
         """Answer each input. Raises ModelNotFound, ModelNotReady, Busy, or Invalid for an input.
 
-        Probabilities are calibrated where the version knows its temperature, unless `raw`. Inputs
+        Of what is not `wanted` any more when the model is free, nothing is computed. Probabilities
+        are calibrated where the version knows its temperature, unless `raw`. Inputs
         that are `small` are read at once; others in a thread, for the loop must not stand.
         """
         started = time.perf_counter()
@@ -124,6 +128,7 @@ class Predictor:
             top_k=top_k,
             special_tokens=special_tokens,
             temperature=temperature or 1.0,
+            wanted=wanted,
         )
         predictions = answer.predictions
         if abstain_below is not None:

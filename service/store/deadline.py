@@ -16,6 +16,11 @@ def begin_within(seconds: float) -> None:
     _until.set(time.monotonic() + seconds)
 
 
+def ends_at() -> float:
+    """Return the deadline of this context, of the monotonic clock in seconds; inf where is none."""
+    return _until.get()
+
+
 def refuse_late() -> None:
     """Raise Busy if the deadline is over. What has begun in time may take as long as it takes."""
     if time.monotonic() > _until.get():

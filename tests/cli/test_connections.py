@@ -1,14 +1,16 @@
 """Connections: who sends nothing, too slowly, too much or no HTTP is let go; nobody else is."""
 
+import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
+from service.api.limits import still_wanted
 from service.cli.connections import HEAD_BYTES, Connection
 from service.cli.server import Server, listen
 
@@ -29,6 +31,13 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
 
     app.get("/")(lambda: "here")
     app.get("/slow")(slow)
+    with served(app) as address:
+        yield address
+
+
+@contextmanager
+def served(app: FastAPI) -> Generator[tuple[str, int]]:
+    """Serve an application in a thread, on a free port."""
     listener = listen("127.0.0.1", 0)
     server = Server(app, listener)
     thread = threading.Thread(target=server.serve_until_told)
@@ -38,6 +47,25 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     yield listener.getsockname()
     server.should_exit = True
     thread.join()
+
+
+def test_a_request_can_tell_that_its_client_has_gone() -> None:
+    app, begun, gone = FastAPI(), threading.Event(), threading.Event()
+
+    async def wait(request: Request) -> None:
+        wanted = still_wanted(request)
+        assert wanted()
+        begun.set()
+        while wanted():
+            await asyncio.sleep(0)
+        gone.set()
+
+    app.get("/")(wait)
+    with served(app) as address:
+        with socket.create_connection(address, timeout=30) as connection:
+            connection.sendall(GET)
+            assert begun.wait(30)
+        assert gone.wait(30)
 
 
 def talk(address: tuple[str, int], *pieces: bytes) -> bytes:

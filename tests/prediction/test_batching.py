@@ -167,6 +167,30 @@ def test_nothing_is_computed_for_who_went_away_while_waiting() -> None:
     assert task.batches == [1, 2]
 
 
+def test_nothing_is_computed_for_what_comes_too_late() -> None:
+    task = Echo()
+
+    async def main() -> tuple[Answer | BaseException, Answer | BaseException]:
+        batcher, model = Batcher(), loaded(task)
+        first = asyncio.ensure_future(ask(batcher, model, 0))
+        await asyncio.to_thread(task.begun.wait, 30)
+        late = batcher.answer(
+            model, encoded(1), top_k=1, special_tokens=False, wanted=lambda: False
+        )
+        others = asyncio.gather(late, ask(batcher, model, 2), return_exceptions=True)
+        await asyncio.sleep(0)  # both of them wait
+        task.free.set()
+        await first
+        return await others
+
+    late, answered = asyncio.run(main())
+
+    assert isinstance(late, Busy)
+    assert isinstance(answered, Answer)
+    assert labels(answered) == ["2"]
+    assert task.batches == [1, 1]
+
+
 def test_who_goes_away_disturbs_nobody() -> None:
     task = Echo()
 
