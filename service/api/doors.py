@@ -6,6 +6,7 @@ browser tells on both, the first by Origin and Sec-Fetch-Site, the second by Hos
 """
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
@@ -124,6 +125,7 @@ def _given_key(request: Request) -> str:
     return request.headers.get("x-api-key", "")
 
 
+@lru_cache(maxsize=64)  # the same few all the time
 def _name_of(url: str) -> str | None:
     try:
         return urlsplit(url).hostname

@@ -16,8 +16,9 @@ from service.api.bodies import (
     takes,
     unsupported,
 )
+from service.api.direct import SMALL_BYTES, PredictRoute
 from service.api.doors import owner_of
-from service.api.limits import begin_to_wait
+from service.api.limits import begin_to_wait, still_wanted
 from service.api.parts import ModelPath, parts_of
 from service.api.problems import problem_responses, refuse
 from service.domain.evidence import MAX_INPUTS_WITH_EVIDENCE, MAX_NEIGHBOURS
@@ -29,12 +30,9 @@ from service.domain.predictions import (
     Probabilities,
 )
 
-router = APIRouter(prefix="/v1/models", tags=["predictions"])
+router = APIRouter(prefix="/v1/models", tags=["predictions"], route_class=PredictRoute)
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "image/webp")
-SMALL_BYTES = 16 * 1024
-"""JSON up to this size is turned into tensors at once; what takes longer goes to a thread."""
-
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}
 _BODY = takes(
     application_json=named(
@@ -83,6 +81,8 @@ async def _asked(request: Request, options: Options) -> Asked:
     media_type = media_type_of(request)
     if is_json(media_type):
         body = await read_json(request, PredictRequest)
+        if body.deadline_ms is not None:
+            begin_to_wait(seconds=body.deadline_ms / 1000)
         # Pictures in base64 take time to be read, however few bytes they have.
         plain = not any(isinstance(each, dict) and "b64" in each for each in body.inputs)
         small = plain and len(await request.body()) <= SMALL_BYTES
@@ -167,5 +167,6 @@ async def predict(
         show_input=explain == "input",
         evidence=asked.options.evidence,
         small=asked.small,
+        wanted=still_wanted(request),
     )
     return Response(answer.model_dump_json(), media_type="application/json")

@@ -1,7 +1,7 @@
 """Every request has an id: the client's own, if it is a sane one, else a new one."""
 
+import random
 import re
-import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,5 +36,10 @@ def request_id_of(scope: Scope) -> str:
     state = scope.setdefault("state", {})
     if "request_id" not in state:
         given = Headers(scope=scope).get(HEADER, "")
-        state["request_id"] = given if _SANE.fullmatch(given) else uuid.uuid4().hex
+        state["request_id"] = given if _SANE.fullmatch(given) else _new_id()
     return state["request_id"]
+
+
+def _new_id() -> str:
+    """Draw an id. It guards nothing, so it needs no call of the system, as a UUID does."""
+    return f"{random.getrandbits(128):032x}"

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.types import Scope as RequestScope
 
 from service.api.doors import key_of
 from service.api.problems import Forbidden, Unauthorized
@@ -42,10 +43,15 @@ def requires(scope: Scope) -> Any:
         _bearer: Annotated[object, Depends(_BEARER)],
         _header: Annotated[object, Depends(_HEADER)],
     ) -> None:
-        key = key_of(request.scope)
-        if key is None:
-            raise Unauthorized
-        if not key.may(scope):
-            raise ScopeTooSmall(key, scope)
+        check_scope(request.scope, scope)
 
     return Depends(check)
+
+
+def check_scope(request: RequestScope, scope: Scope) -> None:
+    """Raise Unauthorized or ScopeTooSmall, unless the key of a request may do this."""
+    key = key_of(request)
+    if key is None:
+        raise Unauthorized
+    if not key.may(scope):
+        raise ScopeTooSmall(key, scope)

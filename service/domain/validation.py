@@ -96,12 +96,22 @@ def parse(model: type[ModelT], raw: bytes) -> ModelT:
         raise to_invalid(error, body, model=model) from None
 
 
+def plain_json(raw: bytes) -> JsonValue:
+    """Read JSON that holds nothing forbidden; None where it takes a closer look (`parse`)."""
+    try:
+        body: JsonValue = from_json(raw, allow_inf_nan=False)
+    except ValueError:
+        return None
+    return None if _may_be_huge(raw) else body
+
+
 def _may_be_huge(raw: bytes) -> bool:
     """Tell whether a number could be beyond what a float holds: 1e999 reads as infinity.
 
     Every tenth byte shows a run of 300 digits just as well, and bodies of pixels are long.
     """
-    return bool(_EXPONENT.search(raw) or _LONG_IN_TENTHS.search(raw[::10]))
+    exponent = (b"e" in raw or b"E" in raw) and _EXPONENT.search(raw)
+    return bool(exponent or _LONG_IN_TENTHS.search(raw[::10]))
 
 
 def to_invalid(

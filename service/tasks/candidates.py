@@ -22,9 +22,9 @@ def most_probable(logits: Tensor, *, top_k: int, skip: int = 0) -> list[list[Can
 
     The first `skip` places are left out of the answer, but keep their share of the probability.
     """
-    logs = logits.double().log_softmax(dim=-1)[:, skip:]
-    best = logs.topk(min(top_k, logs.shape[-1]), dim=-1)
-    values = cast("list[list[float]]", best.values.tolist())
+    best = logits[:, skip:].topk(min(top_k, logits.shape[-1] - skip), dim=-1)
+    logs = best.values.double() - logits.logsumexp(dim=-1, keepdim=True).double()
+    values = cast("list[list[float]]", logs.tolist())
     places = cast("list[list[int]]", best.indices.tolist())
     return [
         [
