@@ -1,220 +1,248 @@
-"""Predictions over HTTP against the endpoint one writes by hand, alone and beside training.
+"""Predictions over HTTP: Trainyard against the servers that one would take else.
 
-The same weights, the same client, one server after the other in turn, in one run.
+The CNN of PyTorch's MNIST example on 28×28 pixels as JSON, and an LSTM of 256 units over 10,000
+words on prompts of 16. All servers have the same weights, the same torch and the same two cores,
+and `wrk` sends them the same requests; one after the other, each from a cold start, in one run.
+The other servers get environments of their own at first use (`.bench`).
 """
+
+# pyright: reportUnknownMemberType=false
+# torch annotates state_dict only in part.
 
 import argparse
 import json
 import os
+import random
 import statistics
 import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
-from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
+from safetensors.torch import load, save_file  # pyright: ignore[reportUnknownVariableType]
 
-from benchmarks.load import Load, Measured, measure
+from benchmarks import wrk
+from benchmarks.cnn import NETWORK
 from benchmarks.running import trainyard
+from benchmarks.servers import SERVERS, Server, running
 from service.catalogue import Catalogue
 from service.client import Client
-from service.prediction.finding import Finder
+from service.store import blobs as blob_store
+from service.store import models as model_store
 from service.store.engine import Database
 from service.training.device import cpu_name
 
 CONCURRENCIES = (1, 8, 32)
-JOB = {
-    "model": "clothes",
-    "dataset": "fashion-mnist-mini",
-    "architecture": "cnn",
-    "training": {"max_steps": 50},
+BODIES = 16
+VOCABULARY = 10_000
+PROMPT = 16
+JOBS = {
+    "images": {"dataset": "fashion-mnist-mini", "architecture": NETWORK},
+    "words": {
+        "dataset": "ten-thousand-words",
+        "architecture": {"type": "lstm", "embedding_size": 128, "hidden_size": 256},
+    },
 }
-LONG_JOB = {
-    "dataset": "fashion-mnist-mini",
-    "architecture": "cnn",
-    "training": {"max_steps": 100_000},
-}
-STEADY_RATE = 100.0
+
+
+class Row(NamedTuple):
+    """What one server did, by concurrency; the memory after all of it."""
+
+    server: str
+    found: dict[int, wrk.Found]
+    cold_start_seconds: float
+    memory_bytes: int
 
 
 def main() -> None:
     """Measure and print the tables."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=4.0)
-    options.add_argument("--rounds", type=int, default=3)
-    options.add_argument("--only", choices=["speed", "training", "idle"])
+    options.add_argument("--seconds", type=float, default=8.0)
+    options.add_argument("--rounds", type=int, default=1)
+    options.add_argument("--kinds", nargs="+", default=[*JOBS], choices=[*JOBS])
+    options.add_argument("--servers", nargs="+", default=[each.name for each in SERVERS])
     given = options.parse_args()
+    if not wrk.is_there():
+        message = "this needs `wrk`: https://github.com/wg/wrk, or the package of your system"
+        raise SystemExit(message)
+    servers = [each for each in SERVERS if each.name in given.servers]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with trainyard(folder) as service:
-            ours = service.url
-            with Client(ours) as client:
-                client.wait_for_job(client.create_job(JOB).id, deadline=300)
-            export(folder)
-            body = one_image()
-            target = f"{ours}/v1/models/clothes/predict"
-            print(f"{datetime.now(UTC).date()}, {cpu_name()}, {os.cpu_count()} cores\n")
-            if given.only in {None, "speed"}:
-                with by_hand(folder) as theirs:
-                    speed(target, f"{theirs}/predict", body, given.seconds, given.rounds)
-            if given.only in {None, "training"}:
-                beside_training(ours, target, body, given.seconds)
-            if given.only in {None, "idle"}:
-                idle_connections(ours, target, body, given.seconds)
+        prepare(folder)
+        print(f"{datetime.now(UTC).date()}, {cpu_name()}, {os.cpu_count()} cores")
+        for kind in given.kinds:
+            rounds = [
+                [row for server in servers if (row := one(server, folder, kind, given.seconds))]
+                for _ in range(given.rounds)
+            ]
+            show(kind, [_median(rows) for rows in zip(*rounds, strict=True)])
 
 
-def speed(ours: str, theirs: str, body: bytes, seconds: float, rounds: int) -> None:
-    """Compare requests per second and latencies at each concurrency."""
-    print("| concurrency | server | requests/s | p50 ms | p99 ms | ratio of requests/s |")
-    print("| ---: | --- | ---: | ---: | ---: | ---: |")
-    for connections in CONCURRENCIES:
-        results: dict[str, list[Measured]] = {"by hand": [], "trainyard": []}
-        for _ in range(rounds):
-            for name, url in (("by hand", theirs), ("trainyard", ours)):
-                results[name].append(checked(Load(url, body, connections, seconds)))
-        ratio = statistics.median(
-            mine.per_second / base.per_second
-            for mine, base in zip(results["trainyard"], results["by hand"], strict=True)
+def one(server: Server, folder: Path, kind: str, seconds: float) -> Row | None:
+    """Measure one server from its start to its end; None where it cannot be installed."""
+    inputs = questions(folder, kind)
+    bodies = [json.dumps(server.body([each])).encode() for each in inputs]
+    try:
+        with running(
+            server, folder, kind, right=_right(folder, kind, inputs[0]), body=bodies[0]
+        ) as at:
+            found: dict[int, wrk.Found] = {}
+            wrk.measure(at.url, bodies, connections=8, seconds=2, folder=folder)
+            for connections in CONCURRENCIES:
+                found[connections] = wrk.measure(
+                    at.url, bodies, connections=connections, seconds=seconds, folder=folder
+                )
+                if found[connections].errors:
+                    print(f"  {server.name}: {found[connections].errors} errors at {connections}")
+            return Row(server.name, found, at.cold_start_seconds, at.memory_bytes())
+    except subprocess.CalledProcessError as error:
+        print(f"  {server.name}: not measured, {error}")
+        return None
+
+
+def questions(folder: Path, kind: str) -> list[object]:
+    """Make the inputs that are sent, the same for all."""
+    drawn = random.Random(7)
+    if kind == "images":
+        return [
+            [[drawn.randrange(256) for _ in range(28)] for _ in range(28)] for _ in range(BODIES)
+        ]
+    words = json.loads((folder / "words.json").read_text(encoding="utf-8"))["vocabulary"][2:]
+    return [" ".join(drawn.choices(words, k=PROMPT)) for _ in range(BODIES)]
+
+
+def _right(folder: Path, kind: str, question: object) -> Callable[[httpx.Response], bool]:
+    """Make the check of an answer: the same best candidates as the network alone gives."""
+    expected = json.loads((folder / f"{kind}-answers.json").read_text(encoding="utf-8"))
+    assert expected["question"] == question
+
+    def right(answer: httpx.Response) -> bool:
+        found = answer.json()
+        while isinstance(found, dict):
+            found = found.get("predictions") or found["candidates"]
+        while isinstance(found[0], list):
+            found = found[0]
+        if "candidates" in found[0]:
+            found = found[0]["candidates"]
+        named = [each.get("label") or each.get("token") for each in found]
+        return named == expected["named"]
+
+    return right
+
+
+def prepare(folder: Path) -> None:
+    """Train both networks a little, and write their weights for all others."""
+    drawn = random.Random(0)
+    words = [f"w{number}" for number in range(VOCABULARY - 2)]
+    # Each word stands in many lines: those of validation are in no vocabulary.
+    lines = [" ".join(drawn.sample(words, 14)) for _ in range(10 * VOCABULARY // 14)]
+    with trainyard(folder) as service, Client(service.url) as client:
+        client.add_dataset(
+            {"name": "ten-thousand-words", "type": "text"}, {"file": "\n".join(lines).encode()}
         )
-        for name, measured in results.items():
-            shown = f"{ratio:.2f}" if name == "trainyard" else ""
-            print(f"| {connections} | {name} | {_medians(measured)} | {shown} |", flush=True)
+        for kind, job in JOBS.items():
+            body = {**job, "model": kind, "training": {"max_steps": 30}}
+            ended = client.wait_for_job(client.create_job(body).id, deadline=600)
+            assert ended.status == "succeeded", ended.error
+        database = Database.open(f"sqlite:///{folder}/trainyard.db")
+        for kind in JOBS:
+            export(database, kind, folder)
+            question = questions(folder, kind)[0]
+            answer = client.predict(kind, [question])
+            named = [
+                getattr(each, "label", None) or getattr(each, "token", None)
+                for each in answer.predictions[0].candidates
+            ]
+            (folder / f"{kind}-answers.json").write_text(
+                json.dumps({"question": question, "named": named})
+            )
+        database.dispose()
 
 
-def beside_training(service: str, target: str, body: bytes, seconds: float) -> None:
-    """Compare p99 at a steady rate with and without a job; and the job's speed."""
-    steady = Load(target, body, 4, 2 * seconds, rate=STEADY_RATE)
-    ratios: list[float] = []
-    kept: list[float] = []
-    with Client(service) as client:
-        for _ in range(3):
-            quiet = checked(steady)
-            job = client.create_job(LONG_JOB)
-            while client.get_job(job.id).progress.step < 5:
-                time.sleep(0.2)
-            alone = steps_per_second(client, job.id, seconds)
-            began = client.get_job(job.id).progress.step, time.perf_counter()
-            busy = checked(steady)
-            done = client.get_job(job.id).progress.step - began[0]
-            beside = done / (time.perf_counter() - began[1])
-            client.cancel_job(job.id)
-            client.wait_for_job(job.id, deadline=60)
-            ratios.append(busy.p99 / quiet.p99)
-            kept.append(beside / alone)
-            print(f"  p99 {quiet.p99:.1f} ms alone, {busy.p99:.1f} ms beside training", flush=True)
-    print(
-        f"\n| at {STEADY_RATE:.0f} predictions/s while a job trains | |\n| --- | ---: |\n"
-        f"| p99, ratio to without | {statistics.median(ratios):.2f} |\n"
-        f"| share of its speed that the job keeps | {statistics.median(kept):.2f} |",
-        flush=True,
+def export(database: Database, kind: str, folder: Path) -> None:
+    """Write the weights in the order of the layers, and what a request needs beside them."""
+    with database.read() as session:
+        servable = model_store.get_servable(session, kind)
+    catalogue = Catalogue.installed()
+    task = catalogue.restore(servable.task, blob_store.read(database, servable.preparation_sha256))
+    weights = load(blob_store.read(database, servable.weights_sha256))
+    names = [*catalogue.build_model(servable.architecture, task.shape).state_dict()]
+    if kind == "words":  # ours names the last layer first
+        names = [*names[2:], *names[:2]]
+    ordered = {f"{number:02}": weights[name] for number, name in enumerate(names)}
+    save_file(ordered, folder / f"{kind}.safetensors")
+    beside = _beside(kind, json.loads(task.preparation()))
+    (folder / f"{kind}.json").write_text(json.dumps(beside))
+
+
+def _beside(kind: str, prepared: dict[str, object]) -> dict[str, object]:
+    """Tell what a request needs beside the weights."""
+    if kind == "words":
+        sizes = {"embedding_size": 128, "hidden_size": 256}
+        return {"vocabulary": prepared["vocabulary"], **sizes}
+    mean, deviation = prepared["mean"], prepared["standard_deviation"]
+    assert isinstance(mean, list)
+    assert isinstance(deviation, list)
+    return {"classes": prepared["classes"], "mean": mean[0], "deviation": deviation[0]}
+
+
+def _median(rows: Sequence[Row]) -> Row:
+    """Take the medians of the rounds of one server."""
+
+    def middle(connections: int) -> wrk.Found:
+        found = [row.found[connections] for row in rows]
+        return wrk.Found(
+            statistics.median(each.per_second for each in found),
+            statistics.median(each.p50 for each in found),
+            statistics.median(each.p99 for each in found),
+            max(each.errors for each in found),
+        )
+
+    return Row(
+        rows[0].server,
+        {connections: middle(connections) for connections in CONCURRENCIES},
+        statistics.median(row.cold_start_seconds for row in rows),
+        int(statistics.median(row.memory_bytes for row in rows)),
     )
 
 
-def steps_per_second(client: Client, job_id: str, seconds: float) -> float:
-    """Measure how fast a job trains."""
-    began, started = client.get_job(job_id).progress.step, time.perf_counter()
-    time.sleep(2 * seconds)
-    return (client.get_job(job_id).progress.step - began) / (time.perf_counter() - started)
-
-
-def idle_connections(service: str, target: str, body: bytes, seconds: float) -> None:
-    """Compare latencies with 1,000 idle connections and 200 waiting requests to those without."""
-    load = Load(target, body, 8, seconds)
-    quiet = checked(load)
-    with Client(service) as client:
-        job = client.create_job({**LONG_JOB, "training": {"max_steps": 5, "device": "mps"}})
-        with crowd(service, job.id):
-            crowded = checked(load)
-        client.cancel_job(job.id)
-    print(
-        "\n| with 1,000 idle connections and 200 × Prefer: wait | ratio |\n| --- | ---: |\n"
-        f"| requests/s | {crowded.per_second / quiet.per_second:.2f} |\n"
-        f"| p99 | {crowded.p99 / quiet.p99:.2f} |",
-        flush=True,
-    )
-
-
-@contextmanager
-def crowd(service: str, job_id: str) -> Generator[None]:
-    """Hold connections open in a process of their own."""
-    script = Path(__file__).with_name("crowd.py")
-    with subprocess.Popen(
-        [sys.executable, str(script), service, job_id], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().strip() == "there"
-        try:
-            yield
-        finally:
-            process.terminate()
-
-
-def checked(load: Load) -> Measured:
-    """Measure; every answer must be a good one."""
-    measured = measure(load)
-    if measured.errors:
-        message = f"{measured.errors} requests to {load.url} were refused"
-        raise SystemExit(message)
-    return measured
-
-
-def one_image() -> bytes:
-    """Write a picture of 28×28 grey pixels as the JSON of a request."""
-    rows = [[(7 * row * column) % 256 for column in range(28)] for row in range(28)]
-    return json.dumps({"inputs": [rows], "top_k": 5}).encode()
-
-
-def export(folder: Path) -> None:
-    """Write the model for the server by hand: weights, architecture, shape, normalisation."""
-    database = Database.open(f"sqlite:///{folder}/trainyard.db")
-    finder = Finder(database, Catalogue.installed(), memory_bytes=1 << 30)
-    servable, (model, task) = finder.resolve("clothes")
-    prepared = json.loads(task.preparation())
-    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, folder / "model.safetensors")
-    made = {
-        "architecture": servable.architecture.model_dump(mode="json"),
-        "shape": prepared["shape"],
-        "classes": prepared["classes"],
-        "mean": prepared["mean"],
-        "deviation": prepared["standard_deviation"],
-    }
-    (folder / "model.json").write_text(json.dumps(made), encoding="utf-8")
-    database.dispose()
-
-
-@contextmanager
-def by_hand(folder: Path) -> Generator[str]:
-    """Run the server that was written by hand."""
-    command = [
-        *(sys.executable, "-m", "uvicorn", "benchmarks.by_hand:make_app", "--factory"),
-        *("--port", "8765", "--log-level", "warning", "--no-access-log"),
-    ]
-    environment = {**os.environ, "BY_HAND_FOLDER": str(folder)}
-    with subprocess.Popen(command, env=environment, cwd=Path(__file__).parent.parent) as process:
-        url = "http://127.0.0.1:8765"
-        for _ in range(300):
-            try:
-                httpx.get(f"{url}/docs")
-                break
-            except httpx.ConnectError:
-                time.sleep(0.1)
-        try:
-            yield url
-        finally:
-            process.terminate()
-
-
-def _medians(measured: list[Measured]) -> str:
-    per_second = statistics.median(each.per_second for each in measured)
-    p50 = statistics.median(each.p50 for each in measured)
-    p99 = statistics.median(each.p99 for each in measured)
-    return f"{per_second:,.0f} | {p50:.2f} | {p99:.2f}"
+def show(kind: str, rows: Sequence[Row]) -> None:
+    """Print what each did, and Trainyard's ratios to the hand-written and to the best peer."""
+    print(f"\n{kind}: requests per second (p99 in ms)\n")
+    print("| server | 1 | 8 | 32 | cold start s | memory MB |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for row in rows:
+        cells = " | ".join(
+            f"{each.per_second:,.0f} ({each.p99:.0f})" for each in row.found.values()
+        )
+        print(
+            f"| {row.server} | {cells} | {row.cold_start_seconds:.1f} "
+            f"| {row.memory_bytes / 1e6:.0f} |",
+            flush=True,
+        )
+    others = [row for row in rows if not row.server.startswith("Trainyard")]
+    hand = next((row for row in others if "hand" in row.server), None)
+    peers = [row for row in others if row is not hand]
+    for ours in rows:
+        if ours in others:
+            continue
+        if peers:
+            best = max(each.found[32].per_second for each in peers)
+            least = min(each.found[32].p99 for each in peers)
+            print(
+                f"\n{ours.server}: {ours.found[32].per_second / best:.2f} × the best peer at 32, "
+                f"its p99 {ours.found[32].p99 / least:.2f} × the best p99 of a peer"
+            )
+        if hand:
+            cold = ours.cold_start_seconds - hand.cold_start_seconds
+            print(
+                f"{ours.server}: {ours.found[1].per_second / hand.found[1].per_second:.2f} × by "
+                f"hand at 1, cold start {cold:+.1f} s, memory "
+                f"{ours.memory_bytes / hand.memory_bytes:.2f} ×"
+            )
 
 
 if __name__ == "__main__":
