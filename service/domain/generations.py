@@ -19,7 +19,12 @@ StopText = Annotated[ShortText, Field(min_length=1)]
 class GenerateRequest(Incoming):
     """The body of `/generate`. With a seed, equal requests of one version have equal answers."""
 
-    prompt: Text = Field(default="", description="What is written on; empty: a text from nothing.")
+    prompt: Text = Field(
+        default="",
+        description="What is written on; empty: a text from nothing, or from what a session has. "
+        "Of one that is longer than the model's context the last tokens are read, and `warnings` "
+        "says so.",
+    )
     max_tokens: int = Field(
         default=50, ge=1, le=MAX_TOKENS, description="So many tokens at most: length."
     )

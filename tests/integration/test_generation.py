@@ -138,6 +138,21 @@ def at_work(client: Client) -> tuple[int, int]:
     return facts["texts_at_work"], facts["tokens_written"]
 
 
+def test_a_prompt_longer_than_the_context_is_cut_on_the_left_and_that_is_told(
+    client: Client, endless: dict[str, Any]
+) -> None:
+    asked = {**endless, "max_tokens": 1}
+
+    long = client.generate("writes-long", {**asked, "prompt": "rice " * 72 + "I like " * 64})
+    short = client.generate("writes-long", {**asked, "prompt": "soup " * 99 + "I like " * 64})
+
+    told = "the model sees 128 words at once: the last 128 of"
+    assert long.warnings == [f"{told} 200 were read"]
+    assert short.warnings == [f"{told} 227 were read"]
+    assert long.tokens == short.tokens
+    assert long.usage.prompt_tokens == 128
+
+
 @pytest.mark.parametrize("stream", [True, False])
 def test_for_who_goes_away_in_the_middle_nothing_is_written_any_more(
     client: Client, endless: dict[str, Any], *, stream: bool
