@@ -1,5 +1,7 @@
 """`trainyard models`: list, show, describe and promote what can be asked; aliases; deletion."""
 
+from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,6 +9,16 @@ import typer
 from service.cli import options, output
 from service.cli.clients import connect
 from service.cli.options import ListByDefault
+
+TRANSFER_SECONDS = 600.0
+
+
+class FileFormat(Enum):
+    """What a model can be downloaded as."""
+
+    ZIP = "zip"
+    ONNX = "onnx"
+
 
 app = typer.Typer(cls=ListByDefault, help="List and show models, and serve a checkpoint as one.")
 
@@ -103,6 +115,44 @@ def promote_checkpoint(
     """Serve a checkpoint as the model's next version."""
     with connect(url) as client:
         version = client.promote_checkpoint(name, checkpoint)
+    if json:
+        output.print_json(version)
+    else:
+        output.results.print(f"{version.model}@{version.version}", markup=False)
+
+
+@app.command("download")
+def download_model(
+    model: Annotated[str, typer.Argument(help="A version, as eating@3; a name: the newest.")],
+    *,
+    to: Annotated[
+        Path, typer.Option("--output", "-o", help="The file, or a folder to put it into.")
+    ] = Path(),
+    file_format: Annotated[
+        FileFormat, typer.Option("--format", help="zip: for PyTorch and other services; or onnx.")
+    ] = FileFormat.ZIP,
+    url: options.Url = options.DEFAULT_URL,
+) -> None:
+    """Download a model as a zip that works with plain PyTorch, and print where it is."""
+    with connect(url, timeout=TRANSFER_SECONDS) as client:
+        written = client.download_model(model, to, file_format=file_format.value)
+    output.results.print(str(written), markup=False, soft_wrap=True)
+
+
+@app.command("import")
+def import_model(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="The zip of a download.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="What the model is called here.")],
+    *,
+    description: Annotated[str | None, typer.Option(help="What it is for; Markdown.")] = None,
+    url: options.Url = options.DEFAULT_URL,
+    json: options.Json = False,
+) -> None:
+    """Bring in a model that was downloaded from another service."""
+    with connect(url, timeout=TRANSFER_SECONDS) as client:
+        version = client.import_model(file, name, description=description)
     if json:
         output.print_json(version)
     else:

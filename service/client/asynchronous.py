@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
@@ -22,6 +23,7 @@ from service.client import (
 )
 from service.client.call import Call, Outcome, ResultT, presented
 from service.client.client import DEFAULT_URL
+from service.client.downloading import Download, Format
 from service.client.errors import UnavailableError, UnreachableError
 from service.client.hearing import Hearing
 from service.client.listening import AGAIN, Listening
@@ -141,6 +143,7 @@ class AsyncClient:
     generate = _sends(model_calls.generate)
     delete_session = _sends(model_calls.delete_session)
     promote_checkpoint = _sends(model_calls.promote_checkpoint)
+    import_model = _sends(model_calls.import_model)
     describe_model = _sends(model_calls.describe_model)
     set_alias = _sends(model_calls.set_alias)
     delete_alias = _sends(model_calls.delete_alias)
@@ -245,6 +248,29 @@ class AsyncClient:
             except httpx.RequestError as error:
                 raise answers.unanswered(error, self.url) from error
         hearing.end()
+
+    async def download_model(
+        self, reference: str, to: Path | str = ".", *, file_format: Format = "zip"
+    ) -> Path:
+        """Download a model into a file, or into a folder under its own name; return where it is.
+
+        The zip works with plain PyTorch, and `import_model` of another service takes it.
+        """
+        download = Download(reference, to, file_format)
+        async with AsyncExitStack() as opened:
+            opened.callback(download.give_up)
+            asked = await self._request_of(download.call(), ExitStack())
+            try:
+                response = await self._http.send(asked, stream=True)
+                opened.push_async_callback(response.aclose)
+                if response.status_code != httpx.codes.OK.value:
+                    await response.aread()
+                download.begin(response)
+                async for piece in response.aiter_bytes():
+                    await to_thread.run_sync(download.write, piece)
+            except httpx.RequestError as error:
+                raise answers.unanswered(error, self.url) from error
+            return download.end()
 
     async def wait_for_job(
         self,

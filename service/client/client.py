@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 
@@ -18,6 +19,7 @@ from service.client import (
     writing,
 )
 from service.client.call import Call, Outcome, ResultT, presented
+from service.client.downloading import Download, Format
 from service.client.errors import UnavailableError, UnreachableError
 from service.client.hearing import Hearing
 from service.client.listening import AGAIN, Listening
@@ -129,6 +131,7 @@ class Client:
     generate = _sends(model_calls.generate)
     delete_session = _sends(model_calls.delete_session)
     promote_checkpoint = _sends(model_calls.promote_checkpoint)
+    import_model = _sends(model_calls.import_model)
     describe_model = _sends(model_calls.describe_model)
     set_alias = _sends(model_calls.set_alias)
     delete_alias = _sends(model_calls.delete_alias)
@@ -232,6 +235,29 @@ class Client:
             except httpx.RequestError as error:
                 raise answers.unanswered(error, self.url) from error
         hearing.end()
+
+    def download_model(
+        self, reference: str, to: Path | str = ".", *, file_format: Format = "zip"
+    ) -> Path:
+        """Download a model into a file, or into a folder under its own name; return where it is.
+
+        The zip works with plain PyTorch, and `import_model` of another service takes it.
+        """
+        download = Download(reference, to, file_format)
+        with ExitStack() as opened:
+            opened.callback(download.give_up)
+            asked = writing.request_of(download.call(), self._http, opened, timeout=self._timeout)
+            try:
+                response = self._http.send(asked, stream=True)
+                opened.callback(response.close)
+                if response.status_code != httpx.codes.OK.value:
+                    response.read()
+                download.begin(response)
+                for piece in response.iter_bytes():
+                    download.write(piece)
+            except httpx.RequestError as error:
+                raise answers.unanswered(error, self.url) from error
+            return download.end()
 
     def wait_for_job(
         self,

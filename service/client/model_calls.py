@@ -6,7 +6,16 @@ from typing import Any
 from pydantic import JsonValue
 
 from service.client import answers
-from service.client.call import Call, Query, key_of_a_call, path_of, what_was_said
+from service.client.call import (
+    Call,
+    File,
+    Parts,
+    Query,
+    json_bytes,
+    key_of_a_call,
+    path_of,
+    what_was_said,
+)
 from service.client.verbs import delete, get, post, send
 from service.domain.cards import ModelCard
 from service.domain.generations import GenerateRequest, Generation
@@ -66,6 +75,19 @@ def promote_checkpoint(name: str, checkpoint: str) -> Call[ModelVersion]:
     body: dict[str, JsonValue] = {"checkpoint": checkpoint}
     path, key = path_of("models", name, "versions"), key_of_a_call(None)
     return post(path, ModelVersion, body=body, repeatable=True, idempotency_key=key)
+
+
+def import_model(file: File, name: str, *, description: str | None = None) -> Call[ModelVersion]:
+    """Bring in a model that was downloaded elsewhere, as the next version of `name`.
+
+    The same model under the same name gives the version that is there. A path is streamed.
+    """
+    spec: dict[str, JsonValue] = {"name": name}
+    if description is not None:
+        spec["description"] = description
+    parts: Parts = {"spec": json_bytes(spec).decode(), "file": file}
+    key = key_of_a_call(None)
+    return post("/v1/models", ModelVersion, parts=parts, repeatable=True, idempotency_key=key)
 
 
 def describe_model(

@@ -227,6 +227,22 @@ def test_a_model_gets_an_alias_a_description_and_a_card(trainyard: Trainyard, tr
     assert "champion" not in trainyard("models", "show", "tiny").stdout
 
 
+def test_a_model_leaves_as_a_file_and_comes_back_under_another_name(
+    trainyard: Trainyard, trained: str, tmp_path: Path
+) -> None:
+    downloaded = trainyard("models", "download", "tiny")
+    named = trainyard("models", "download", trained, "-o", "mine.zip")
+    brought = trainyard("models", "import", "tiny-1.zip", "--name", "brought")
+    asked = [trainyard("predict", name, "I like").stdout for name in ("tiny", "brought")]
+
+    assert (downloaded.stdout, named.stdout) == ("tiny-1.zip\n", "mine.zip\n"), downloaded.stderr
+    assert (tmp_path / "mine.zip").read_bytes() == (tmp_path / "tiny-1.zip").read_bytes()
+    assert brought.stdout == "brought@1\n", brought.stderr
+    assert asked[0] == asked[1]
+    refused = trainyard("models", "import", "tiny-1.zip", "--name", "a b")
+    assert (refused.returncode, "/name" in refused.stderr) == (1, True)
+
+
 def test_what_exists_is_listed_and_shown(trainyard: Trainyard, trained: str) -> None:
     assert trained in trainyard("jobs").stdout
     assert "succeeded" in trainyard("jobs", "show", trained).stdout
