@@ -31,6 +31,11 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _TOGETHER = 256
 """Images that one thread resizes at once."""
 
+_ENLARGED = 4
+_SQUEEZED = 3
+_TINGE = 30.0
+_LOOKED_AT = 32
+
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 # What Pillow's decoders raise for damaged files; there is no common base class.
@@ -77,8 +82,12 @@ def read(
     width: int,
     pointer: str = "/inputs/0",
     budget: Budget | None = None,
+    noticed: list[str] | None = None,
 ) -> NDArray[np.uint8]:
-    """Return the pixels (channels, height, width). Raises Invalid for what is no picture."""
+    """Return the pixels (channels, height, width). Raises Invalid for what is no picture.
+
+    What is lost or made up when it becomes one of this size is added to `noticed`.
+    """
     with warnings.catch_warnings():
         # Its own limit of pixels lies above ours, and damaged metadata is no matter of ours.
         warnings.simplefilter("ignore")
@@ -87,7 +96,7 @@ def read(
                 if image.width * image.height > MAX_PIXELS:
                     raise _too_many_pixels(pointer)
                 (budget or Budget()).take(image.width * image.height, pointer)
-                pixels = _pixels(image, _MODES[channels], height, width)
+                pixels = _pixels(image, _MODES[channels], height, width, noticed)
         except Image.DecompressionBombError:
             raise _too_many_pixels(pointer) from None
         except _DAMAGED:
@@ -169,7 +178,9 @@ def _too_many_pixels(pointer: str) -> Invalid:
     return invalid_field(pointer, detail)
 
 
-def _pixels(image: Image.Image, mode: str, height: int, width: int) -> NDArray[np.uint8]:
+def _pixels(
+    image: Image.Image, mode: str, height: int, width: int, noticed: list[str] | None
+) -> NDArray[np.uint8]:
     # In place: turned or not, it would be a copy.
     picture = image
     ImageOps.exif_transpose(picture, in_place=True)
@@ -177,7 +188,32 @@ def _pixels(image: Image.Image, mode: str, height: int, width: int) -> NDArray[n
         # Pillow's convert() would cap 16-bit values at 255: a white picture.
         upper = (np.asarray(picture) >> 8).clip(0, 255)
         picture = Image.fromarray(upper.astype(np.uint8))
+    if noticed is not None:
+        noticed += _remarks(picture, mode, height, width)
     return _stretched(picture, mode, height, width)
+
+
+def _remarks(picture: Image.Image, mode: str, height: int, width: int) -> list[str]:
+    """Say what is lost or made up when a picture becomes one of this mode and size."""
+    here, there = f"{picture.width}×{picture.height}", f"{width}×{height} pixels"
+    remarks: list[str] = []
+    if mode == "L" and _is_colourful(picture):
+        remarks.append("the picture is in colour, and the model sees it in grey")
+    across, down = picture.width / width, picture.height / height
+    if min(across, down) <= 1 / _ENLARGED:
+        remarks.append(f"the picture is small: its {here} pixels are stretched to {there}")
+    elif max(across / down, down / across) >= _SQUEEZED:
+        remarks.append(f"the picture of {here} pixels is squeezed to {there}; cut it to that shape")
+    return remarks
+
+
+def _is_colourful(picture: Image.Image) -> bool:
+    """Look at some of its pixels; a photograph of something grey has a tinge, too."""
+    if picture.mode in {"1", "L", "LA"} or picture.has_transparency_data:
+        return False
+    some = picture.resize((_LOOKED_AT, _LOOKED_AT), Image.Resampling.NEAREST).convert("RGB")
+    channels = np.asarray(some, dtype=np.int16)
+    return float(np.ptp(channels, axis=2).mean()) > _TINGE
 
 
 def _resized(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:

@@ -33,7 +33,8 @@ from service.tasks.augmentation import Augmentation
 from service.tasks.base import Batch, Encoded, Prepared, TaskKind, TaskOptions
 from service.tasks.classes import cross_entropy, loss_and_accuracy, name_classes
 from service.tasks.evaluating import ClassEvidence
-from service.tasks.image_inputs import read_images, warnings_about
+from service.tasks.image_inputs import read_images
+from service.tasks.image_warnings import Seen, seen_in, warnings_about
 from service.tasks.order import EpochOrder
 
 MAX_SIDE = 512
@@ -136,6 +137,7 @@ class ImageClassification:
         *,
         sent_as: Size | None = None,
         weights: list[float] | None = None,
+        seen: Seen | None = None,
     ) -> None:
         self.shape = shape
         self._size = Size(shape.channels, shape.height, shape.width)
@@ -143,6 +145,7 @@ class ImageClassification:
         self._classes = classes
         self._mean = mean
         self._deviation = deviation
+        self._seen = seen  # None in models of older releases
         self._weights = weights  # of the training loss alone: predictions need none
 
     @property
@@ -160,6 +163,8 @@ class ImageClassification:
         }
         if self._sent_as != self._size:
             prepared["sent_as"] = self._sent_as._asdict()
+        if self._seen is not None:
+            prepared["seen"] = self._seen._asdict()
         return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
 
     def loss(
@@ -194,12 +199,16 @@ class ImageClassification:
 
     def encode(self, inputs: Sequence[Input]) -> Encoded:
         """Make pixels of what a client sent: what the data were, then what training made of it."""
-        images = resized(read_images(inputs, self._sent_as), self._size)
+        noticed: list[list[str]] = [[] for _ in inputs]
+        images = resized(read_images(inputs, self._sent_as, noticed), self._size)
         return Encoded(
             tensor=torch.from_numpy(images),
             lengths=[1] * len(images),
             unknown=[[] for _ in images],
-            warnings=[warnings_about(image, self._mean) for image in images],
+            warnings=[
+                [*remarks, *warnings_about(image, self._mean, self._seen)]
+                for image, remarks in zip(images, noticed, strict=True)
+            ],
         )
 
     def shown(self, encoded: Encoded, number: int) -> bytes:
@@ -249,6 +258,7 @@ def prepare(data: ImageData, options: ImageOptions) -> Prepared:
         deviation,
         sent_as=sent_as,
         weights=_weights(labels, len(classes)) if options.class_weights == "balanced" else None,
+        seen=seen_in(images),
     )
     augmentation = Augmentation(options.shift, options.flip, options.cutout)
     return Prepared(
@@ -263,13 +273,14 @@ def prepare(data: ImageData, options: ImageOptions) -> Prepared:
 def restore(preparation: bytes) -> ImageClassification:
     """Make the task again, as it was prepared."""
     prepared = json.loads(preparation)
-    sent_as = prepared.get("sent_as")
+    sent_as, seen = prepared.get("sent_as"), prepared.get("seen")
     return ImageClassification(
         ImageShape.model_validate(prepared["shape"]),
         prepared["classes"],
         prepared["mean"],
         prepared["standard_deviation"],
         sent_as=Size(**sent_as) if sent_as else None,
+        seen=Seen(**seen) if seen else None,
     )
 
 

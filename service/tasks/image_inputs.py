@@ -16,18 +16,21 @@ from service.domain.predictions import Input
 from service.domain.problems import FieldError, Invalid, invalid_field
 
 _MAX_ERRORS = 100
-_LIGHTER = 60
-"""Of 255: pictures of one data set differ by less in their mean brightness."""
 
+def read_images(
+    inputs: Sequence[Input], size: Size, noticed: Sequence[list[str]] | None = None
+) -> NDArray[np.uint8]:
+    """Return all images (input, channels, height, width). Raises Invalid naming each wrong one.
 
-def read_images(inputs: Sequence[Input], size: Size) -> NDArray[np.uint8]:
-    """Return all images (input, channels, height, width). Raises Invalid naming each wrong one."""
+    What a client should know of how its picture was read goes to `noticed`, a list for each input.
+    """
     budget = pictures.Budget()
     images: list[NDArray[np.uint8]] = []
     errors: list[FieldError] = []
     for number, value in enumerate(inputs):
         try:
-            images.append(_read(value, size, f"/inputs/{number}", budget))
+            remarks = None if noticed is None else noticed[number]
+            images.append(_read(value, size, f"/inputs/{number}", budget, remarks))
         except Invalid as invalid:
             errors.extend(invalid.errors)
         if len(errors) >= _MAX_ERRORS:
@@ -40,40 +43,28 @@ def read_images(inputs: Sequence[Input], size: Size) -> NDArray[np.uint8]:
     return np.stack(images)
 
 
-def warnings_about(image: NDArray[np.uint8], usual: Sequence[float]) -> list[str]:
-    """Say what a client should know of a picture beside those that the model learned from.
-
-    A photograph of ink on paper is light with dark things; handwritten digits and clothes are
-    light on black. `usual` is the mean brightness of the training images, by channel.
-    """
-    if len(usual) != 1:
-        return []
-    here, there = float(image.mean()), usual[0]
-    inverted = 255 - here
-    if abs(here - there) < _LIGHTER or abs(inverted - there) > abs(here - there) / 2:
-        return []
-    light, dark = ("light", "dark") if here > there else ("dark", "light")
-    how = f"the picture is {light} (mean {here:.0f} of 255), and those that the model learned from"
-    what = f"are {dark} (mean {there:.0f}): if it shows the same on paper of the other colour"
-    return [f"{how} {what}, invert it"]
-
-
-def _read(value: Input, size: Size, pointer: str, budget: pictures.Budget) -> NDArray[np.uint8]:
+def _read(
+    value: Input, size: Size, pointer: str, budget: pictures.Budget, noticed: list[str] | None
+) -> NDArray[np.uint8]:
     if isinstance(value, bytes):
-        return _picture(value, size, pointer, budget)
+        return _picture(value, size, pointer, budget, noticed)
     if isinstance(value, list):
         return _pixels(value, size, pointer)
     if isinstance(value, dict):
         if set(value) != {"b64"}:
             raise invalid_field(pointer, "has other fields than b64, the file in base64; send that")
         pointer = f"{pointer}/b64"
-        return _picture(_decoded(value["b64"], pointer), size, pointer, budget)
+        return _picture(_decoded(value["b64"], pointer), size, pointer, budget, noticed)
     detail = f"is no image; send {_expected(size)}, or {{'b64': a picture file in base64}}"
     raise invalid_field(pointer, detail)
 
 
 def _picture(
-    content: bytes, size: Size, pointer: str, budget: pictures.Budget
+    content: bytes,
+    size: Size,
+    pointer: str,
+    budget: pictures.Budget,
+    noticed: list[str] | None,
 ) -> NDArray[np.uint8]:
     return pictures.read(
         content,
@@ -82,6 +73,7 @@ def _picture(
         width=size.width,
         pointer=pointer,
         budget=budget,
+        noticed=noticed,
     )
 
 

@@ -51,11 +51,13 @@ class NextWord:
         lowercase: bool,
         sequences: SequenceUnit,
         windows: Windows | None = None,
+        longest: int | None = None,
     ) -> None:
         self.tokenizer = tokenizer
         self.vocabulary = tokenizer.vocabulary
         self._lowercase = lowercase
         self._sequences: SequenceUnit = sequences
+        self._longest = longest  # words of a line that trains; None: nobody counted, or a stream
         self._carries = sequences == "stream" and windows != "shuffled"
 
     @property
@@ -77,6 +79,8 @@ class NextWord:
         }
         if self.tokenizer.name != "word":  # which was the only one: its bytes stay as they were
             prepared["tokenizer"] = {"name": self.tokenizer.name, **self.tokenizer.kept()}
+        if self._longest is not None:
+            prepared["longest"] = self._longest
         return json.dumps(prepared, ensure_ascii=False, sort_keys=True).encode()
 
     def loss(
@@ -151,7 +155,7 @@ class NextWord:
             unknown=[
                 list(dict.fromkeys(word for word in line if word not in known)) for line in words
             ],
-            warnings=[warnings_about(line) for line in words],
+            warnings=[warnings_about(line, known, longest=self._longest) for line in words],
         )
 
     def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
@@ -218,11 +222,13 @@ class NextWord:
 def prepare(data: TextData, options: NextWordOptions) -> Prepared:
     """Learn the tokenizer of a text, and encode its two parts."""
     tokenizer, train, validation, lines = split(data, options)
+    sequences = options.sequences or data.facts.sequences
     task = NextWord(
         tokenizer,
         lowercase=options.lowercase,
-        sequences=options.sequences or data.facts.sequences,
+        sequences=sequences,
         windows=options.windows,
+        longest=train.longest if sequences == "lines" else None,
     )
     baseline = unigram(train.targets, validation.targets, len(task.vocabulary))
     return Prepared(task, train, validation, baseline, lines)
@@ -238,6 +244,7 @@ def restore(preparation: bytes) -> NextWord:
         ),
         lowercase=prepared["lowercase"],
         sequences=prepared["sequences"],
+        longest=prepared.get("longest"),
     )
 
 

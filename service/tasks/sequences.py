@@ -40,6 +40,8 @@ class LineExamples:
         starts = np.repeat(ends - lengths, counts) + within * sequence_length
         sizes = np.minimum(sequence_length, np.repeat(ends, counts) - starts)
         self.targets = torch.from_numpy(targets.astype(np.int32))
+        self.longest = int(lengths.max(initial=1)) - 1
+        """Words of the longest line, which has its `<eos>` beside them."""
         self._inputs = torch.from_numpy(inputs.astype(np.int32))
         self._starts = torch.from_numpy(starts)
         self._sizes = torch.from_numpy(sizes)
@@ -82,6 +84,8 @@ class StreamExamples:
     ) -> None:
         self.targets = torch.from_numpy(targets)
         self._inputs = torch.cat([torch.tensor([first_input]), self.targets[:-1]])
+        self.longest: int | None = None
+        """It has no lines."""
         self._sequence_length = sequence_length
         self._laid_out_for: int | None = None
         self._rows = (self._inputs, self.targets)

@@ -127,7 +127,7 @@ def _read(feature: Feature, given: Mapping[str, JsonValue], noticed: list[str]) 
     if not feature.low - margin <= number <= feature.high + margin:
         what = "the year of " if feature.kind == "date" else ""
         noticed.append(
-            f"{what}{feature.column} lies far outside of what training had: "
+            f"{what}{feature.column} is {number:g}, far outside of what training had: "
             f"{feature.low:g} to {feature.high:g}"
         )
     return value if feature.kind == "date" else number
@@ -145,9 +145,14 @@ def _category(feature: CategoryFeature, value: JsonValue, noticed: list[str]) ->
     if text not in feature.places:
         taken_for = "a missing value" if feature.missing else "the most frequent value"
         noticed.append(
-            f"{feature.column} has a value that training never had; it is taken for {taken_for}"
+            f"{feature.column} is {_short(text)!r}, which training never had; it is taken for "
+            f"{taken_for}"
         )
     return text
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _number(value: JsonValue) -> float:

@@ -35,7 +35,7 @@ from service.tasks.text_classification_options import (
     steps_per_epoch,
 )
 from service.tasks.text_rows import TextRows, filled_up
-from service.tasks.texts import by_length, read_texts
+from service.tasks.texts import by_length, read_texts, unlike_training
 
 _TOKENS_AT_ONCE = 1 << 16  # bounds the memory of a model's states
 
@@ -48,6 +48,7 @@ class Rules(NamedTuple):
     looked_for: int | None  # the class whose F1 is told; None: the mean of all
     sequence_length: int
     lowercase: bool
+    longest: int | None = None  # tokens of a text that trains; None: nobody counted
 
 
 class TextClassification:
@@ -129,7 +130,7 @@ class TextClassification:
             unknown=[
                 list(dict.fromkeys(token for token in each if token not in known)) for each in split
             ],
-            warnings=[self._warnings(len(each)) for each in split],
+            warnings=[self._warnings(each) for each in split],
         )
 
     def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
@@ -174,13 +175,16 @@ class TextClassification:
             update={"intervals": others | ({"val_f1": found} if found else {})}
         )
 
-    def _warnings(self, tokens: int) -> list[str]:
-        longest = self.rules.sequence_length
+    def _warnings(self, tokens: Sequence[str]) -> list[str]:
+        read = self.rules.sequence_length
         if not tokens:
             return ["the input is empty: this is what the model says of no text at all"]
-        if tokens > longest:
-            return [f"only the first {longest} of {tokens} tokens were read"]
-        return []
+        cut = [f"only the first {read} of {len(tokens)} tokens were read"]
+        known, longest = self.tokenizer.vocabulary.indices, self.rules.longest
+        return [
+            *(cut if len(tokens) > read else []),
+            *unlike_training(tokens, known, longest=longest),
+        ]
 
 
 def prepare(data: LabelledTextData, options: TextClassOptions) -> Prepared:
@@ -206,6 +210,7 @@ def prepare(data: LabelledTextData, options: TextClassOptions) -> Prepared:
     counts = np.bincount(data.labels[~held_out], minlength=len(data.facts.classes))
     task = TextClassification(tokenizer, _rules(data.facts.classes, counts, options))
     train, validation = (_rows(task, data, np.flatnonzero(part)) for part in (~held_out, held_out))
+    task.rules = task.rules._replace(longest=train.longest)
     baseline = task.majority_class(counts, data.labels[held_out])
     return Prepared(task, train, validation, baseline, np.flatnonzero(~held_out))
 
@@ -214,7 +219,7 @@ def restore(preparation: bytes) -> TextClassification:
     """Make the task again, as it was prepared."""
     prepared = json.loads(preparation)
     kept = prepared["tokenizer"]
-    rules = Rules(**{name: prepared[name] for name in Rules._fields})
+    rules = Rules(**{name: prepared[name] for name in Rules._fields if name in prepared})
     tokenizer = tokenizers.restore(
         kept["name"], prepared["vocabulary"], kept, lowercase=rules.lowercase
     )

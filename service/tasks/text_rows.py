@@ -30,6 +30,8 @@ class TextRows:
         self._lengths = torch.from_numpy(np.array(lengths))
         self._labels = torch.from_numpy(np.array(labels))
         self._order = EpochOrder(len(labels))
+        self.longest = int(lengths.max(initial=0))
+        """Tokens of the longest text, as far as it is read."""
 
     def steps_per_epoch(self, batch_size: int) -> int:
         """Count the batches of one epoch."""

@@ -1,7 +1,7 @@
 """Texts that a client sends: read strictly, then run through a model word by word."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import cast
 
 import torch
@@ -17,6 +17,9 @@ MAX_WORDS = 1024
 """Of a longer input only the last words are read, and a warning says so."""
 
 _MAX_ERRORS = 100
+
+_MOSTLY = 0.5
+_FAR_LONGER = 2
 
 
 def read_texts(inputs: Sequence[Input]) -> list[str]:
@@ -38,13 +41,38 @@ def read_texts(inputs: Sequence[Input]) -> list[str]:
     return texts
 
 
-def warnings_about(words: list[str]) -> list[str]:
-    """Say what a client should know of how its words were read."""
+def warnings_about(
+    words: list[str], known: Container[str], *, longest: int | None = None
+) -> list[str]:
+    """Say what a client should know of how its words were read.
+
+    `longest` is how many the longest text of training has, where that is known.
+    """
     if not words:
         return ["the input holds no word: this is how texts begin"]
-    if len(words) > MAX_WORDS:
-        return [f"only the last {MAX_WORDS} of {len(words)} words were read"]
-    return []
+    cut = [f"only the last {MAX_WORDS} of {len(words)} words were read"]
+    return [
+        *(cut if len(words) > MAX_WORDS else []),
+        *unlike_training(words, known, longest=longest),
+    ]
+
+
+def unlike_training(
+    tokens: Sequence[str], known: Container[str], *, longest: int | None
+) -> list[str]:
+    """Say where a text is unlike those that a model learned from."""
+    noticed: list[str] = []
+    unknown = sum(token not in known for token in tokens)
+    if tokens and unknown >= _MOSTLY * len(tokens):
+        noticed.append(
+            f"{unknown} of the {len(tokens)} words are unknown to the model: what it says is about "
+            "the others alone"
+        )
+    if longest is not None and len(tokens) > _FAR_LONGER * longest:
+        noticed.append(
+            f"the text has {len(tokens)} words, and the longest of training has {longest}"
+        )
+    return noticed
 
 
 def by_length(

@@ -57,6 +57,59 @@ def test_a_transparent_palette_lies_on_black() -> None:
     assert grey(a_file(image, transparency=1)) == [[0, 0], [0, 0]]
 
 
+@pytest.mark.parametrize(
+    ("mode", "kind", "dark", "light"),
+    [
+        ("1", "PNG", 0, 255),
+        ("L", "PNG", 40, 200),
+        ("LA", "PNG", 40, 200),
+        ("P", "PNG", 40, 200),
+        ("P", "GIF", 40, 200),
+        ("RGB", "BMP", 40, 200),
+        ("RGB", "WEBP", 40, 200),
+        ("RGBA", "PNG", 40, 200),
+        ("CMYK", "JPEG", 40, 200),
+        ("I;16", "PNG", 40, 200),
+    ],
+)
+def test_a_picture_of_any_mode_is_as_light_as_it_looks(
+    mode: str, kind: str, dark: int, light: int
+) -> None:
+    halves = np.repeat([[dark, light]], 8, axis=1).repeat(16, axis=0).astype(np.uint8)
+    picture = Image.fromarray(halves)
+    if mode == "I;16":
+        picture = Image.fromarray(halves.astype(np.uint16) << 8)
+    elif mode == "CMYK":
+        picture = picture.convert("RGB").convert("CMYK")
+    elif mode != "L":
+        picture = picture.convert(mode)
+
+    ((left, *_, right),) = grey(a_file(picture, kind), 1, 4)
+
+    assert [left, right] == pytest.approx([dark, light], abs=12)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_is_turned_as_its_exif_says(orientation: int) -> None:
+    upright = np.array([[250, 10], [120, 60]], dtype=np.uint8).repeat(8, 0).repeat(8, 1)
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright, 1),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+
+    content = a_file(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
+
+    assert grey(content, 16, 16) == upright.tolist()
+
+
 def test_sixteen_bits_keep_their_upper_eight() -> None:
     image = Image.fromarray(np.full((2, 2), 0x4321, dtype=np.uint16))
     assert grey(a_file(image)) == [[0x43, 0x43], [0x43, 0x43]]

@@ -80,9 +80,9 @@ def test_a_picture_of_any_size_becomes_first_what_the_data_were() -> None:
     )
 
 
-def test_without_options_a_model_keeps_the_preparation_it_had_before_there_were_any() -> None:
+def test_without_options_a_model_keeps_nothing_of_them() -> None:
     kept = json.loads(prepared(ImageOptions()).task.preparation())
-    assert set(kept) == {"shape", "classes", "mean", "standard_deviation"}
+    assert set(kept) == {"shape", "classes", "mean", "standard_deviation", "seen"}
     assert set(resolved_options(ImageOptions())) == {"validation_fraction"}
 
 

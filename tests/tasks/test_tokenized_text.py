@@ -83,10 +83,26 @@ def test_a_task_that_is_restored_reads_alike(name: TokenizerName) -> None:
     assert again.names == task.names
 
 
-def test_what_words_keep_is_as_it_always_was() -> None:
-    task = prepared("word").task
+def test_words_keep_no_tokenizer_and_what_was_kept_before_is_read() -> None:
+    kept = json.loads(prepared("word").task.preparation())
+    assert sorted(kept) == ["longest", "lowercase", "sequences", "vocabulary"]
 
-    assert sorted(json.loads(task.preparation())) == ["lowercase", "sequences", "vocabulary"]
+    del kept["longest"]
+    older = next_word.restore(json.dumps(kept).encode())
+
+    assert older.encode(["very " * 50]).warnings == [[]]
+    assert json.loads(older.preparation()) == kept
+
+
+@pytest.mark.parametrize("name", ["word", *PIECES])
+def test_a_text_unlike_those_of_training_is_told(name: TokenizerName) -> None:
+    task = prepared(name).task
+
+    usual, long, unknown = task.encode(["i like food1", "very " * 200, "ξξξ ξξ ξξξ"]).warnings
+
+    assert usual == []
+    assert any("longest of training" in each for each in long)
+    assert any("unknown to the model" in each for each in unknown)
 
 
 def test_a_piece_that_begins_a_word_is_answered_with_its_space() -> None:
