@@ -147,8 +147,8 @@ def test_a_prompt_longer_than_the_context_is_cut_on_the_left_and_that_is_told(
     short = client.generate("writes-long", {**asked, "prompt": "soup " * 99 + "I like " * 64})
 
     told = "the model sees 128 words at once: the last 128 of"
-    assert long.warnings == [f"{told} 200 were read"]
-    assert short.warnings == [f"{told} 227 were read"]
+    assert f"{told} 200 were read" in long.warnings
+    assert f"{told} 227 were read" in short.warnings
     assert long.tokens == short.tokens
     assert long.usage.prompt_tokens == 128
 
