@@ -136,21 +136,18 @@ class Predictor:
         if show_input:
             show = partial(showing, predictions, loaded.task, encoded)
             predictions = await to_thread.run_sync(show, limiter=self._readers)
-        nearest = None
-        if evidence is not None:
-            predictions, nearest = await self._evidence.beside(
-                predictions, servable, loaded, encoded, count=evidence
-            )
-        return PredictResponse(
+        told = PredictResponse(
             model=servable.model,
             version=servable.version,
             checkpoint=servable.checkpoint,
             task=servable.task,
             temperature=temperature,
             predictions=predictions,
-            evidence=nearest,
             timings=_timings(answer, started=started),
         )
+        if evidence is None:
+            return told
+        return await self._evidence.beside(told, servable, loaded, encoded, count=evidence)
 
     async def predict_in_session(
         self, reference: str, asked: PredictRequest, *, owner: str | None, small: bool

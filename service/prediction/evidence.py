@@ -10,7 +10,7 @@ meanwhile, and is kept as long as memory allows.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from functools import partial
 from math import prod
@@ -26,7 +26,7 @@ from service.domain.datasets import DatasetFacts, ImageFacts
 from service.domain.evidence import EvidenceFrom, Neighbour
 from service.domain.jobs import JobSpec
 from service.domain.models import Servable
-from service.domain.predictions import Prediction
+from service.domain.predictions import Prediction, PredictResponse
 from service.domain.problems import Conflict, Unavailable
 from service.prediction.batching import Loaded
 from service.prediction.cache import Cache, Sized
@@ -112,17 +112,17 @@ class Evidence:
 
     async def beside(
         self,
-        predictions: Sequence[Prediction],
+        told: PredictResponse,
         servable: Servable,
         loaded: Loaded,
         encoded: Encoded,
         *,
         count: int,
-    ) -> tuple[list[Prediction], EvidenceFrom]:
+    ) -> PredictResponse:
         """Put the nearest examples beside each answer. Raises EvidenceNotAvailable, …NotReady."""
         index = await self._index(servable, loaded)
         answers: list[Prediction] = []
-        for number, prediction in enumerate(predictions):
+        for number, prediction in enumerate(told.predictions):
             vector = await self._run(
                 partial(read_input, loaded.task, loaded.model, encoded, number)
             )
@@ -135,7 +135,7 @@ class Evidence:
             examples=index.found.examples,
             examples_searched=len(index.vectors),
         )
-        return answers, searched
+        return told.model_copy(update={"predictions": answers, "evidence": searched})
 
     async def _index(self, servable: Servable, loaded: Loaded) -> _Index:
         if servable.job is None:
