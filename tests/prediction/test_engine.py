@@ -218,7 +218,7 @@ def test_only_so_many_texts_are_written_at_once_and_places_come_back(database: D
     request = GenerateRequest(prompt="I like", max_tokens=3)
 
     async def begin(count: int) -> list[Writing | BaseException]:
-        begun = (predictor.begin_to_write("eating", request) for _ in range(count))
+        begun = (predictor.begin_to_write("eating", request, owner=None) for _ in range(count))
         return list(await asyncio.gather(*begun, return_exceptions=True))
 
     first = asyncio.run(begin(MAX_WRITING + 5))
