@@ -111,7 +111,11 @@ async def _pictures(request: Request) -> list[bytes]:
 
 
 def _refuse_much_evidence(asked: Asked, pointer: str) -> None:
-    if asked.options.evidence and len(asked.inputs) > MAX_INPUTS_WITH_EVIDENCE:
+    if not asked.options.evidence:
+        return
+    if asked.in_session is not None:
+        refuse(pointer, "is not told in sessions; ask for it without one")
+    if len(asked.inputs) > MAX_INPUTS_WITH_EVIDENCE:
         refuse(pointer, f"is for {MAX_INPUTS_WITH_EVIDENCE} inputs at once; ask for fewer")
 
 

@@ -45,6 +45,7 @@ PREDICTIONS = [
     *(Case(f"abstain below: {value!r}", **predict("/abstain_below", [pixels(8)], abstain_below=value)) for value in THRESHOLDS),
     *(Case(f"a deadline of {value!r}", **predict("/deadline_ms", [pixels(8)], deadline_ms=value)) for value in (0, -1, 60_001, 1.5, "100", True)),
     *(Case(f"evidence: {value!r}", **predict("/evidence", [pixels(8)], evidence=value)) for value in EVIDENCE),
+    Case("evidence in a session", **predict("/evidence", ["I"], model="bad-words", evidence=1, session="bad-evidence")),
     Case("evidence for 33 inputs", **predict("/evidence", ["I"] * 33, model="bad-words", evidence=1)),
     Case("evidence for 33 inputs, in the address", **predict("/query/evidence", ["I"] * 33, model="bad-words"))._replace(path="/v1/models/bad-words/predict?evidence=1"),
     Case("a picture with too much evidence", **picture(a_png(), pointer="/query/evidence"))._replace(path="/v1/models/bad-images/predict?evidence=21"),
