@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextvars import Context
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
-from typing import Annotated, BinaryIO, NamedTuple, cast
+from typing import Annotated, BinaryIO, Literal, NamedTuple, cast
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -22,7 +22,7 @@ from service.domain import validation
 from service.domain.bundles import ImportSpec
 from service.domain.models import ModelChange, ModelVersion
 from service.domain.text import Name
-from service.prediction.bundles import archive, checking, contents
+from service.prediction.bundles import archive, checking, contents, onnx_file
 from service.store import imports, registry, versions
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import database_now
@@ -33,7 +33,7 @@ import_router = APIRouter(prefix="/v1/models", tags=["models"])
 MAX_DOWNLOADS = 8
 """Bundles sent at a time: each reads all weights of a model."""
 
-_ZIP = "application/zip"
+_ZIP, _ONNX = "application/zip", "application/octet-stream"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _MAX_PARTS = 2
 _IN_MEMORY = 1 << 20
@@ -66,7 +66,10 @@ def gate() -> Gate:
     "/{model}/download",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {_ZIP: _BINARY}, "description": "The zip."},
+        200: {
+            "content": {_ZIP: _BINARY, _ONNX: _BINARY},
+            "description": "The zip, or the file of ONNX.",
+        },
         304: {"description": "It has not changed since `If-None-Match`."},
         **problem_responses(404, 409),
     },
@@ -74,6 +77,13 @@ def gate() -> Gate:
 def download_model(
     model: ModelPath,
     parts: PartsOf,
+    file_format: Annotated[
+        Literal["zip", "onnx"],
+        Query(
+            alias="format",
+            description="`onnx`: the network alone, for what runs models without PyTorch.",
+        ),
+    ] = "zip",
     if_none_match: Annotated[str, Header(description="An ETag of an earlier answer.")] = "",
 ) -> Response:
     """Download a model as a zip that works with plain PyTorch: weights, options, `model.py`.
@@ -83,12 +93,20 @@ def download_model(
 
     def answer() -> Response:
         bundle = contents.describe(parts.database, parts.catalogue, model)
-        headers = {"ETag": f'"{bundle.tag}"', "Cache-Control": "no-cache"}
+        headers = {
+            "ETag": f'"{bundle.tag}-{file_format}"',
+            "Cache-Control": "no-cache",
+            "Content-Disposition": _disposition(f"{bundle.name}.{file_format}"),
+        }
+        if file_format == "onnx":
+            onnx_file.check(bundle)
         if _matches(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
+        if file_format == "onnx":
+            written = onnx_file.onnx_file(parts.database, parts.catalogue, bundle)
+            return Response(written, media_type=_ONNX, headers=headers)
         files = contents.files(parts.database, parts.catalogue, bundle)
         headers["Content-Length"] = str(archive.size_of(files))
-        headers["Content-Disposition"] = _disposition(f"{bundle.name}.zip")
         pieces = unhurried(archive.packed(files))
         return StreamingResponse(pieces, media_type=_ZIP, headers=headers)
 

@@ -79,3 +79,28 @@ class _Elman(torch.autograd.Function):
         if len(parts) > 1:
             of_matrix.addmm_(errors[1:].flatten(0, 1).t(), states[:-1].flatten(0, 1))
         return errors, later @ matrix, of_matrix, None
+
+    @staticmethod
+    def symbolic(g: Any, driven: Any, first: Any, matrix: Any, activation: ElmanActivation) -> Any:
+        """Write it for ONNX, where d goes through a matrix, too, which is 1 here."""
+        size = matrix.type().sizes()[0]
+        turned = [g.op("Unsqueeze", each, _axis(g, 0)) for each in (matrix, first)]
+        absent = g.op("prim::Constant")  # the lengths of texts: all are as long as the batch
+        absent.setType(torch.OptionalType.ofTensor())
+        states, _ = g.op(
+            "RNN",
+            driven,
+            g.op("Constant", value_t=torch.eye(size).unsqueeze(0)),
+            turned[0],
+            g.op("Constant", value_t=torch.zeros(1, 2 * size)),
+            absent,
+            turned[1],
+            activations_s=[activation.capitalize()],
+            hidden_size_i=size,
+            outputs=2,
+        )
+        return g.op("Squeeze", states, _axis(g, 1))
+
+
+def _axis(g: Any, axis: int) -> Any:
+    return g.op("Constant", value_t=torch.tensor([axis]))

@@ -155,9 +155,9 @@ class Recurrent(nn.Module):
         The first half has read the text up to a place, the second its end down to that place.
         """
         inputs = self._inputs(tokens)
-        order = torch.arange(len(inputs), device=tokens.device).unsqueeze(1)
+        order = torch.arange(inputs.shape[0], device=tokens.device).unsqueeze(1)
         order = torch.where(order <= ends, ends - order, order)  # its own inverse
-        states = self._by_layer(self.initial_state(len(tokens)))
+        states = self._by_layer(self.initial_state(tokens.shape[0]))
         pairs = zip(self.layers, self.backward_layers, states[::2], states[1::2], strict=True)
         for layer, backward_layer, before, behind in pairs:
             forwards, _ = layer(inputs, before)
@@ -182,10 +182,11 @@ class RecurrentClassifier(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens (batch, time), filled up with `<eos>` → logits (batch, classes)."""
-        rows = torch.arange(len(tokens), device=tokens.device)
+        # Not len(tokens), here and above: an export to ONNX takes that for a constant.
+        rows = torch.arange(tokens.shape[0], device=tokens.device)
         ends = (tokens != END_OF_TEXT).sum(dim=1).clamp_(max=tokens.shape[1] - 1)
         if not self.rnn.backward_layers:
-            states, _ = self.rnn.hidden(tokens, self.rnn.initial_state(len(tokens)))
+            states, _ = self.rnn.hidden(tokens, self.rnn.initial_state(tokens.shape[0]))
             return functional.linear(states[rows, ends], *self.rnn.output())
         states = self.rnn.both_ways(tokens, ends)
         (forwards, _), (_, backwards) = (

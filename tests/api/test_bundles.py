@@ -1,17 +1,25 @@
-"""Models that leave as a zip, and come as one."""
+"""Models that leave: as a zip for plain PyTorch, or as a file of ONNX."""
 
+# pyright: reportUnknownMemberType=false, reportMissingTypeStubs=false
+# ONNX Runtime comes without types.
+
+import json
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
+import numpy as np
+import onnxruntime
 import pytest
 
 from service.api import bundles
 from service.catalogue import Catalogue
+from service.prediction.bundles import onnx_file
 from service.store.deadline import begin_within, refuse_late
 from service.store.engine import Database
 from tests.api.workshop import Workshop
@@ -103,6 +111,33 @@ def test_what_has_not_changed_is_not_sent_again(workshop: Workshop) -> None:
     assert workshop.raw("GET", path, headers={"If-None-Match": tag}).status_code == 304
     workshop.a_trained_job(model="cook", training={"seed": 6})
     assert workshop.raw("GET", path, headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_a_file_of_onnx_says_what_the_service_says(workshop: Workshop) -> None:
+    answer = workshop.raw("GET", "/v1/models/cook/download?format=onnx")
+    session: Any = onnxruntime.InferenceSession(answer.content)
+    metadata = session.get_modelmeta().custom_metadata_map
+    words: list[str] = json.loads(metadata["preparation"])["vocabulary"]
+    tokens = [[words.index(word) for word in ("<eos>", "we", "cook")]]
+
+    [logits] = session.run(["outputs"], {"inputs": np.array(tokens)})
+
+    asked = workshop.post("/v1/models/cook/predict?probabilities=raw", {"inputs": ["we cook"]})
+    best = asked.json()["predictions"][0]["candidates"][0]
+    assert words[2 + int(logits[0, 2:].argmax())] == best["token"]
+    assert 'filename="cook-1.onnx"' in answer.headers["Content-Disposition"]
+
+
+def test_without_its_library_onnx_is_refused_with_what_to_install(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(_: str) -> None:
+        return None
+
+    monkeypatch.setattr(onnx_file, "find_spec", nothing)
+    answer = workshop.raw("GET", "/v1/models/cook/download?format=onnx")
+    assert (answer.status_code, answer.json()["code"]) == (409, "onnx_not_installed")
+    assert "pip install 'trainyard[onnx]'" in answer.json()["detail"]
 
 
 def test_a_korean_name_comes_in_two_spellings(workshop: Workshop) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any, NamedTuple, TypeVar
 
-import torch
 from safetensors.torch import load
+from torch import Tensor, nn
 
 from service.catalogue import Catalogue
 from service.domain.bundles import BundleConfig, Origin
@@ -115,11 +115,16 @@ def files(database: Database, catalogue: Catalogue, bundle: Bundle) -> list[File
     ]
 
 
-def loaded(database: Database, catalogue: Catalogue, bundle: Bundle) -> torch.nn.Module:
+def loaded(database: Database, catalogue: Catalogue, bundle: Bundle) -> nn.Module:
     """Build the network with its weights, as the bundle does. Raises BlobGone."""
     model = catalogue.build_model(bundle.servable.architecture, bundle.task.shape)
     model.load_state_dict(load(blob_store.read(database, bundle.servable.weights_sha256)))
     return model.eval().requires_grad_(requires_grad=False)
+
+
+def example_of(bundle: Bundle, model: nn.Module) -> Tensor:
+    """Make inputs that a bundle's network can be tried with."""
+    return example_inputs(bundle.task.shape, model, _longest(bundle.small[PREPARATION]))
 
 
 def _weights(database: Database, sha256: str) -> Iterator[bytes]:
@@ -130,7 +135,7 @@ def _weights(database: Database, sha256: str) -> Iterator[bytes]:
 def _example(database: Database, catalogue: Catalogue, bundle: Bundle) -> bytes:
     """Ask the network something, as the service itself would."""
     model = loaded(database, catalogue, bundle)
-    inputs = example_inputs(bundle.task.shape, model, _longest(bundle.small[PREPARATION]))
+    inputs = example_of(bundle, model)
     outputs = bundle.task.infer(model, encoded(inputs))
     example: dict[str, Any] = {
         "dtype": str(inputs.dtype).removeprefix("torch."),

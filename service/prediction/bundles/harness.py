@@ -59,7 +59,7 @@ def next_word(model: Any, tokens: Tensor, preparation: dict[str, Any]) -> Tensor
     """
     del preparation
     tokens = tokens[:, -getattr(model, "context", tokens.shape[1]) :]
-    logits, _ = model(tokens, model.initial_state(len(tokens)))
+    logits, _ = model(tokens, model.initial_state(tokens.shape[0]))
     return logits[:, -1].float()
 
 

@@ -61,6 +61,7 @@ FILE = ("file", ("model.zip", b"PK"))
 BUNDLES = [
     Case("the download of an alias that nobody gave", 404, "model_not_found", **get("/v1/models/bad-champions@nobody/download")),
     Case("the download of a job not yet trained", 409, "model_not_ready", **get("/v1/models/{queued}/download")),
+    Case("a download in a format that is none", 422, "invalid_request", "/query/format", **get("/v1/models/bad-words/download?format=pickle")),
     Case("an import as plain text", 415, "unsupported_media_type", path="/v1/models?name=x", content=b"x", headers={"Content-Type": "text/plain"}),
     Case("an import without a name", 422, "invalid_request", "/query/name", path="/v1/models", content=b"x", headers=ZIP),
     Case("an import with a name that is none", 422, "invalid_request", "/query/name", **zipped(b"x", "a%20b")),
@@ -90,6 +91,7 @@ BUNDLES_TAKEN = [
     Case("the download of a job", 200, None, **get("/v1/models/{succeeded}/download"), headers=A_ZIP),
     Case("the download of a checkpoint", 200, None, **get("/v1/models/{checkpoint}/download"), headers=A_ZIP),
     Case("a download that has not changed", 304, None, **get("/v1/models/bad-words/download"), headers={"If-None-Match": "*"}),
+    Case("a download as ONNX", 200, None, **get("/v1/models/bad-images/download?format=onnx"), headers={"Accept": "application/octet-stream"}),
     Case("an import", 201, None, **zipped(bundle(), "{new}")),
     Case("an import as a form", 201, None, **form(spec('{"name": "{new}", "description": "meals"}'), ("file", ("model.zip", bundle(bias=1.0))))),
     Case("an import that may be new", 201, None, **zipped(bundle(bias=2.0), "bad-brought")),
