@@ -247,7 +247,7 @@ class Predictor:
             return histories.moments(session, reference, limit=limit)
 
     async def begin_to_write(
-        self, reference: str, asked: GenerateRequest, *, owner: str | None
+        self, reference: str, asked: GenerateRequest, *, owner: str | None = None
     ) -> Writing:
         """Read a prompt. Raises ModelNotFound, ModelNotReady, CannotWrite, Busy, as `Sessions`."""
         place = self._take_place()
