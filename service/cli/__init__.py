@@ -1,5 +1,18 @@
 """The command `trainyard`. Importing it imports no torch, which would take seconds."""
+# ruff: noqa: PLC0415
 
-from service.cli.app import main
+import sys
 
 __all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command that `sys.argv` names."""
+    from service.cli import serve
+
+    if sys.argv[1:] and sys.argv[1] in serve.COMMANDS:
+        serve.app()
+        return
+    from service.cli import app
+
+    app.main()

@@ -14,9 +14,9 @@ from service.cli import (
     jobs,
     keys,
     models,
-    output,
     predict,
     recipes,
+    refusals,
     serve,
     train,
     watch,
@@ -32,10 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("up")(serve.up)
-app.command("api")(serve.api)
-app.command("worker")(serve.worker)
-app.command("migrate")(serve.migrate)
+for name, command in serve.COMMANDS.items():
+    app.command(name)(command)
 app.add_typer(keys.app, name="keys")
 app.add_typer(recipes.app, name="recipes")
 app.command("train")(train.train)
@@ -53,7 +51,7 @@ def main() -> None:
     try:
         app()
     except TrainyardError as error:
-        output.print_problem(error)
+        refusals.print_problem(error)
         sys.exit(1)
     except BrokenPipeError:  # `trainyard jobs | head`: nobody reads on, which is no error
         sys.stderr.close()

@@ -9,7 +9,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from service.client import TrainyardError, UnauthorizedError
 from service.domain.jobs import Job
 
 STATUS_STYLES = {
@@ -37,19 +36,6 @@ def print_json(answer: BaseModel) -> None:
 def print_json_line(answer: BaseModel) -> None:
     """Print an answer as JSON on one line, for what comes one after the other."""
     results.print(answer.model_dump_json(), markup=False, soft_wrap=True)
-
-
-def print_problem(error: TrainyardError) -> None:
-    """Say what went wrong, and each wrong field, in red on stderr."""
-    messages.print(f"[bold red]Error:[/] [red]{escape(error.detail)}[/]", soft_wrap=True)
-    for field in error.errors:
-        line = "" if field.line is None else f" (line {field.line})"
-        text = f"  {field.pointer or '/'}{line}: {field.detail}"
-        messages.print(Text(text, style="red"), soft_wrap=True)
-    if isinstance(error, UnauthorizedError):
-        messages.print("  Put the key into TRAINYARD_API_KEY.")
-    if error.status is not None and error.status >= 500 and error.request_id:
-        messages.print(f"  The service's log has more under {error.request_id}.", soft_wrap=True)
 
 
 def print_error(message: str) -> None:

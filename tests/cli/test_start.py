@@ -30,8 +30,15 @@ def test_client_commands_and_help_import_no_torch(arguments: list[str]) -> None:
     imported = trainyard(*arguments, python=("-X", "importtime")).stderr
 
     modules = {line.rsplit("|", 1)[-1].strip() for line in imported.splitlines() if "|" in line}
-    assert "service.cli.app" in modules
+    assert "service.cli.serve" in modules
     assert modules.isdisjoint({"torch", "sqlalchemy", "fastapi", "uvicorn", "numpy"})
+
+
+def test_commands_of_the_service_import_no_client() -> None:
+    imported = trainyard("api", "--help", python=("-X", "importtime")).stderr
+
+    assert "service.cli.serve" in imported
+    assert "httpx" not in imported
 
 
 def test_the_package_imports_no_torch() -> None:

@@ -4,6 +4,7 @@ import re
 from concurrent.futures import ProcessPoolExecutor
 
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 
 from service.store import events, jobs, migrate
 from service.store.engine import Database
@@ -86,6 +87,12 @@ def test_upgrading_again_changes_nothing(database: Database) -> None:
 
 def test_a_new_database_is_not_current(unmigrated_database: Database) -> None:
     assert not migrate.is_current(unmigrated_database)
+
+
+def test_the_newest_revision_is_the_only_head_that_alembic_knows() -> None:
+    folder = ScriptDirectory(str(migrate.migrations_folder()))
+
+    assert folder.get_heads() == [migrate.newest()]
 
 
 def upgrade_and_look(url: str) -> bool:

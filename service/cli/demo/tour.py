@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from service.cli import output
+from service.cli import output, refusals
 from service.cli.demo.images import show_images
 from service.cli.demo.proof import Proof, StepFailedError
 from service.cli.demo.rows import show_rows
@@ -28,7 +28,7 @@ def run() -> int:
             with process:
                 _show(process, proof)
         except TrainyardError as error:
-            output.print_problem(error)
+            refusals.print_problem(error)
             proof.failures.append(error.detail)
         except (StepFailedError, TimeoutError) as error:
             proof.failures.append(str(error))

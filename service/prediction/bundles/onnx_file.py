@@ -16,7 +16,6 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.onnx import OnnxExporterError
 
 from service.catalogue import Catalogue
 from service.domain.problems import Conflict
@@ -96,6 +95,7 @@ def exported(
     Raises ModelNotExportable where it does what ONNX has no words for.
     """
     import onnx  # noqa: PLC0415  an optional dependency
+    from torch.onnx import OnnxExporterError  # noqa: PLC0415  many modules that few servers need
 
     axes = {"inputs": {0: "batch"}, "outputs": {0: "batch"}}
     if reads_texts:
