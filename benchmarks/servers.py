@@ -100,7 +100,7 @@ def running(
         process = subprocess.Popen(
             command,
             cwd=ROOT if python == sys.executable and "service" in command else PEERS,
-            env={**os.environ, **_settings(folder, kind)},
+            env={**os.environ, **_settings(folder, kind), "PATH": _path(python)},
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -132,6 +132,11 @@ def environment(server: Server) -> str:
         (site / "zz_torch.pth").write_text(f"{ours}\n")
         (folder / "made").touch()
     return str(python)
+
+
+def _path(python: str) -> str:
+    """Let an environment's own programs be found first."""
+    return f"{Path(python).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 def _settings(folder: Path, kind: str) -> Mapping[str, str]:
