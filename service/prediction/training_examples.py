@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from service.architectures.base import SequenceModel, WithContext, WithOutput
 from service.datasets.base import Data, ImageData, LabelledTextData, TableData, TextData
 from service.datasets.examples import spread
-from service.datasets.findings import shorten
 from service.datasets.pictures import as_image, as_png
 from service.datasets.words import END, END_INDEX, UNKNOWN_INDEX
 from service.domain.evidence import Neighbour
@@ -31,6 +30,8 @@ from service.tasks.sequences import LineExamples, StreamExamples
 
 WINDOW = 32
 """Words of a text that are read from the beginning of a line on, or of a part of a long line."""
+
+_SHOWN = 200  # characters
 
 Read = Callable[[nn.Module, int, int], Tensor]
 Shown = Callable[[int], Neighbour]
@@ -144,12 +145,12 @@ def _labels(task: Task, batch: Batch) -> list[str] | None:
 def _excerpts(data: Data, places: NDArray[np.int64], target: str | None) -> list[str]:
     chosen: list[int] = places.tolist()
     if isinstance(data, LabelledTextData):
-        return [shorten(data.texts[place]) for place in chosen]
+        return [_beginning(data.texts[place]) for place in chosen]
     if not isinstance(data, TableData):
         return ["" for _ in chosen]
     columns = {name: values for name, values in data.columns.items() if name != target}
     return [
-        shorten(", ".join(_cell(name, values[place]) for name, values in columns.items()))
+        _beginning(", ".join(_cell(name, values[place]) for name, values in columns.items()))
         for place in chosen
     ]
 
@@ -158,6 +159,14 @@ def _values(data: Data, target: str | None, places: NDArray[np.int64]) -> list[f
     if not isinstance(data, TableData) or target is None:
         return None
     return np.asarray(data.columns[target], dtype=np.float64)[places].tolist()
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _end(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"…{text[-_SHOWN:]}"
 
 
 def _cell(name: str, cell: float | str | None) -> str:
@@ -206,7 +215,7 @@ def _windows(
         words = number - (int(ends[part - 1]) if part else 0) + 1
         return Neighbour(
             line=None if data.numbers is None else int(data.numbers[line]),
-            excerpt=shorten(_written(task, tokens[:words])),
+            excerpt=_end(_written(task, tokens[:words])),
             token=task.tokenizer.shown(tokens[words]),
             distance=0,
         )
