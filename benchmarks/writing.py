@@ -78,9 +78,9 @@ def by_hand(model: Recurrent) -> Way:
     embedding, lstm = nn.Embedding(WORDS, 128), nn.LSTM(128, 256, batch_first=True)
     linear = nn.Linear(256, WORDS)
     weights = {name.rpartition(".")[2]: each for name, each in model.state_dict().items()}
-    lstm.load_state_dict({name: weights[name] for name in lstm.state_dict()})
-    embedding.load_state_dict({"weight": model.state_dict()["embedding.weight"]})
-    linear.load_state_dict({"weight": weights["W_yx"], "bias": weights["b_y"]})
+    lstm.load_state_dict({name: weights[name] for name in lstm.state_dict()}, assign=True)
+    embedding.load_state_dict({"weight": model.state_dict()["embedding.weight"]}, assign=True)
+    linear.load_state_dict({"weight": weights["W_yx"], "bias": weights["b_y"]}, assign=True)
 
     def run(tokens: list[int]) -> Tensor:
         state, logits = None, torch.empty(0)
