@@ -1,16 +1,16 @@
 """A bare optimizer learns: its rate suits the architecture."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import torch
 
 from service.catalogue.discovery import discover
 from service.training.loop import train
 from service.training.validation import evaluate
 from tests.requests.small import a_built_in
 from tests.training.parts import CATALOGUE, CPU, MemoryRecorder
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 INSTALLED = discover()
 RECIPES = [
@@ -23,14 +23,6 @@ QUICK: dict[str, dict[str, Any]] = {
     "solar": {"type": "mlp", "hidden_sizes": [32]},
     "eating": {"type": "rnn", "hidden_size": 32},
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize(("name", "recipe"), RECIPES)

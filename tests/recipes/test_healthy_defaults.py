@@ -1,14 +1,13 @@
 """What the service takes by itself is healthy: the doctor finds nothing in it."""
 
-from collections.abc import Iterator
-
 import pytest
-import torch
 
 from service.catalogue import Catalogue
 from service.training.loop import train
 from tests.requests.small import a_built_in
 from tests.training.parts import CPU, MemoryRecorder
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CATALOGUE = Catalogue.installed()
 QUICK = [("digits", "mlp")]
@@ -20,14 +19,6 @@ DEFAULTS = [
     *[("sms-spam", each) for each in ("rnn", "lstm", "gru", "transformer")],
     *[("korean-chat", "gru"), ("python-docs", "lstm")],
 ]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.timeout(1800)

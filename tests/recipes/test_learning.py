@@ -1,6 +1,6 @@
 """Recipes come to what they say, through the real loop; those that take long begin well."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,6 +14,8 @@ from service.training.loop import train
 from tests.requests.small import a_built_in
 from tests.training.parts import CPU, MemoryRecorder
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CATALOGUE = Catalogue.installed()
 LONG = ("clothes", "play-lstm", "play-transformer", "korean-next-word")
 LIKE_ANOTHER = ("next-word-ones", "next-word-normal", "next-word-learned", "korean-topics")
@@ -21,14 +23,6 @@ IN_FULL = [
     pytest.param(name, marks=pytest.mark.slow if name in (*LONG, *LIKE_ANOTHER) else ())
     for name in recipes()
 ]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.timeout(1200)

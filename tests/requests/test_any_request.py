@@ -1,11 +1,9 @@
 """Any request: what a plan is made for trains, and what is refused is told why, and where."""
 
 import json
-from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
-import torch
 from hypothesis import HealthCheck, event, given, settings
 
 from service.catalogue import Catalogue, Trainable
@@ -19,6 +17,8 @@ from service.training.validation import assess
 from tests.requests.asking import Requests
 from tests.requests.small import small_data
 from tests.training.parts import CPU, MemoryRecorder
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 CATALOGUE = Catalogue.installed(max_parameters=300_000, max_memory_bytes=40_000_000)
 DATA = small_data()
@@ -37,14 +37,6 @@ class TwoSteps(MemoryRecorder):
     def command(self) -> Command | None:
         self.asked += len(self.runs)
         return "pause" if self.asked == 3 else None
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @settings(QUICK)

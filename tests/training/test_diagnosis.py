@@ -1,13 +1,12 @@
 """The doctor at work: ill jobs get what they have and nothing else, and looking changes nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from service.datasets.base import Data, ImageData
@@ -19,6 +18,8 @@ from service.training.diagnosis import Doctor
 from service.training.failures import LossNotFinite
 from service.training.loop import train
 from tests.training.parts import CPU, MemoryRecorder, a_spec, build, image_data, text_data
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 IMAGES = image_data(384)
 TEXT = text_data()
@@ -157,14 +158,6 @@ HEALTHY: dict[str, Case] = {
         TEXT,
     ),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def examined(case: Case) -> MemoryRecorder:

@@ -1,6 +1,5 @@
 """Each optimizer and schedule: stopped within an epoch and gone on, a run ends the same."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +7,8 @@ import torch
 
 from service.training.state import place_optimizer, read_header
 from tests.training.parts import CATALOGUE, MemoryRecorder, a_spec, build, image_data, run
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 OPTIMIZERS = [info.type for info in CATALOGUE.infos("optimizer")]
 SCHEDULES = [info.type for info in CATALOGUE.infos("schedule")]
@@ -17,14 +18,6 @@ CNN: dict[str, Any] = {
     "blocks": [{"channels": 4}],
     "hidden_sizes": [8, 8],
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def ends(stop: int | None, **options: Any) -> MemoryRecorder:

@@ -2,11 +2,9 @@
 
 import math
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,18 +24,12 @@ from tests.training.parts import (
     text_data,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 MLP: dict[str, Any] = {"type": "mlp", "hidden_sizes": [16], "dropout": 0.5, "batch_norm": True}
 RNN: dict[str, Any] = {"type": "rnn", "hidden_size": 8}
 CNN: dict[str, Any] = {"type": "cnn", "stem_channels": 4, "blocks": [{"channels": 4}]}
 OPTIMIZERS = [info.type for info in CATALOGUE.infos("optimizer")]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def a_case(data: Data, architecture: dict[str, Any], lr: Any = "auto", **options: Any) -> JobSpec:

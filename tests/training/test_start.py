@@ -1,7 +1,6 @@
 """How a run goes on: as it was where that can be, and where it cannot, it says what differs."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,16 +21,10 @@ from tests.training.parts import (
     text_data,
 )
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 MLP: dict[str, Any] = {"type": "mlp", "hidden_sizes": [16]}
 CNN: dict[str, Any] = {"type": "cnn", "stem_channels": 4, "blocks": [{"channels": 4}]}
-
-
-@pytest.fixture(autouse=True)
-def _threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def started(recorder: MemoryRecorder) -> dict[str, Any]:
