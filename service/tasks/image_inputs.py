@@ -17,6 +17,7 @@ from service.domain.problems import FieldError, Invalid, invalid_field
 
 _MAX_ERRORS = 100
 
+
 def read_images(
     inputs: Sequence[Input], size: Size, noticed: Sequence[list[str]] | None = None
 ) -> NDArray[np.uint8]:
@@ -40,7 +41,7 @@ def read_images(
         raise Invalid(f"The inputs cannot be read: {first}.", errors=errors[:_MAX_ERRORS])
     if not images:
         return np.zeros((0, size.channels, size.height, size.width), dtype=np.uint8)
-    return np.stack(images)
+    return images[0][np.newaxis] if len(images) == 1 else np.stack(images)
 
 
 def _read(
@@ -101,6 +102,9 @@ def _pixels(rows: list[JsonValue], size: Size, pointer: str) -> NDArray[np.uint8
 
 def _pixels_at_once(rows: list[JsonValue], size: Size) -> NDArray[np.uint8] | None:
     """Return the pixels, or None where anything is wrong."""
+    pixels = _whole_numbers(rows, _dimensions(size))
+    if pixels is not None:
+        return pixels
     try:
         values = np.asarray(rows)
     except (ValueError, OverflowError):  # ragged, or nested too deeply
@@ -116,6 +120,21 @@ def _pixels_at_once(rows: list[JsonValue], size: Size) -> NDArray[np.uint8] | No
     with np.errstate(invalid="ignore"):  # NaN is no pixel, found by the comparison below
         pixels = values.clip(0, 255).astype(np.uint8)
     return pixels if bool((pixels == values).all()) else None
+
+
+def _whole_numbers(rows: list[Any], dimensions: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """Read what pixels usually are, in a tenth of the time; None where it is anything else."""
+    inner = rows
+    try:
+        for count in dimensions[1:]:
+            if set(map(len, inner)) != {count}:
+                return None
+            inner = [*chain.from_iterable(inner)]
+        if len(rows) != dimensions[0] or set(map(type, inner)) != {int}:
+            return None
+        return np.frombuffer(bytearray(inner), dtype=np.uint8).reshape(dimensions)
+    except (TypeError, ValueError):  # a number has no length, and 256 is no byte
+        return None
 
 
 def _dimensions(size: Size) -> tuple[int, ...]:

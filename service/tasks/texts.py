@@ -6,8 +6,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from service.architectures.base import SequenceModel, WithContext
+from service.architectures.base import SequenceModel, WithContext, WithOutput
 from service.domain.predictions import Input
 from service.domain.problems import FieldError, Invalid
 from service.domain.text import clean
@@ -121,5 +122,10 @@ def last_logits(model: nn.Module, tokens: Tensor, window: int) -> Tensor:
     state = sequence_model.initial_state(len(tokens))
     logits = torch.empty(0)
     for part in torch.split(tokens.to(device), max(1, window), dim=1):
-        logits, state = sequence_model(part, state)
-    return logits[:, -1].float().cpu()
+        if isinstance(model, WithOutput):  # of all words but the last the logits are for nobody
+            hidden, state = model.hidden(part, state)
+            logits = functional.linear(hidden[:, -1], *model.output())
+        else:
+            every, state = sequence_model(part, state)
+            logits = every[:, -1]
+    return logits.float().cpu()
