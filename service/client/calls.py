@@ -230,13 +230,14 @@ def predict_image(
     *,
     content_type: str | None = None,
     top_k: int | None = None,
+    evidence: int | None = None,
 ) -> Call[PredictResponse]:
     """Ask a model about one PNG or JPEG file, sent as it is."""
     content = image_bytes(image)
     return post(
         path_of("models", model, "predict"),
         PredictResponse,
-        query={"top_k": top_k},
+        query={"top_k": top_k, "evidence": evidence},
         content=content,
         content_type=content_type or image_type(content),
         repeatable=True,

@@ -43,8 +43,10 @@ from service.tasks.base import Encoded
 ResultT = TypeVar("ResultT")
 
 MAX_EXAMPLES = 20_000
-MAX_DATASET_BYTES = 512 << 20
-"""A larger dataset is not read for evidence, nor pictures that are larger when they are decoded."""
+MAX_FILE_BYTES = 64 << 20
+"""Larger texts and tables are not read for evidence: in memory they take ten times as much."""
+
+MAX_PIXEL_BYTES = 512 << 20
 
 INDEX_BYTES = 64 << 20
 """Of the vectors of one index, and as many of its pictures."""
@@ -199,7 +201,7 @@ class Evidence:
             with self._database.read() as session:
                 spec = get_job(session, job_id).spec
                 facts = dataset_store.get_facts_by_id(session, spec.dataset.id)
-            _refuse_large(facts)
+            refuse_large(facts)
             data = registry.load(facts, DatabaseBlobs(self._database))
         except JobNotFound:
             reason = f"The job that made {servable.model!r} was deleted."
@@ -242,16 +244,18 @@ def _width(loaded: Loaded) -> int:
     return read_by_last_layer(lambda: run_once(loaded)).shape[-1]
 
 
-def _refuse_large(facts: DatasetFacts) -> None:
-    size = sum(file.bytes for file in facts.files)
+def refuse_large(facts: DatasetFacts) -> None:
+    """Raise EvidenceNotAvailable for what would take too much memory to be read beside requests."""
+    size, most = sum(file.bytes for file in facts.files), MAX_FILE_BYTES
     known = facts.facts
     if isinstance(known, ImageFacts):
         pixels = known.channels * known.height * known.width
         size = max(size, (known.examples + known.test_examples) * pixels)
-    if size > MAX_DATASET_BYTES:
+        most = MAX_PIXEL_BYTES
+    if size > most:
         reason = (
-            f"The dataset {facts.name!r} has {size:,} bytes, more than the {MAX_DATASET_BYTES:,} "
-            "that are looked through."
+            f"The dataset {facts.name!r} has {size:,} bytes, more than the {most:,} that are "
+            "looked through."
         )
         raise EvidenceNotAvailable(reason)
 

@@ -17,9 +17,21 @@ from service.catalogue.resolving import read_options
 from service.datasets import idx, registry
 from service.datasets.base import Data
 from service.domain.components import Component
-from service.domain.datasets import AnyDatasetSpec, DatasetFacts, DatasetFile, DatasetUploadSpec
+from service.domain.datasets import (
+    AnyDatasetSpec,
+    DatasetFacts,
+    DatasetFile,
+    DatasetUploadSpec,
+    ImageFacts,
+)
 from service.domain.evidence import Neighbour
 from service.domain.predictions import Input
+from service.prediction.evidence import (
+    MAX_FILE_BYTES,
+    MAX_PIXEL_BYTES,
+    EvidenceNotAvailable,
+    refuse_large,
+)
 from service.prediction.hidden import NoLastLayer, read_by_last_layer
 from service.prediction.training_examples import TrainingExamples, gather, read_input
 from service.store.engine import Database
@@ -194,6 +206,31 @@ def test_of_many_examples_some_are_taken_evenly_and_always_the_same() -> None:
     assert max(lines) > 50
     assert lines == [each.line for each in again.shown()]
     assert torch.equal(some.vectors, again.vectors)
+
+
+@pytest.mark.parametrize(("kind", "most"), [("table", MAX_FILE_BYTES), ("text", MAX_FILE_BYTES)])
+def test_a_dataset_too_large_to_be_read_beside_requests_is_not_searched(
+    kind: str, most: int
+) -> None:
+    facts = data_of(kind).facts
+
+    def with_bytes(count: int) -> DatasetFacts:
+        files = [DatasetFile(role="file", sha256="0", bytes=count)]
+        return DatasetFacts(id="ds_1", name="large", sha256="0", facts=facts, files=files)
+
+    refuse_large(with_bytes(most))
+    with pytest.raises(EvidenceNotAvailable, match="'large' has 67,108,865 bytes"):
+        refuse_large(with_bytes(most + 1))
+
+
+def test_pictures_are_counted_as_they_are_decoded() -> None:
+    facts = data_of("idx").facts
+    assert isinstance(facts, ImageFacts)
+    many = facts.model_copy(update={"examples": MAX_PIXEL_BYTES // 64 + 1})
+    files = [DatasetFile(role="images", sha256="0", bytes=1)]
+
+    with pytest.raises(EvidenceNotAvailable):
+        refuse_large(DatasetFacts(id="ds_1", name="d", sha256="0", facts=many, files=files))
 
 
 @pytest.fixture

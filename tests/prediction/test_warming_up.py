@@ -154,3 +154,23 @@ def test_who_asks_while_an_alias_moves_is_answered_and_never_waits(
         assert (await ask(predictor, "eating@best-one")).version == 2
 
     asyncio.run(main())
+
+
+def test_a_new_version_is_made_warm_for_those_who_ask_for_the_newest(
+    sqlite_database: Database,
+) -> None:
+    catalogue = a_slow_catalogue()
+    predictor = Predictor(sqlite_database, catalogue, memory_bytes=1 << 20)
+    a_trained_model(sqlite_database, epochs=1)
+
+    async def main() -> None:
+        await predictor.version_made("eating")  # of which nobody asked this process
+        assert not catalogue.slow.begun.is_set()
+        await ask(predictor, "eating@latest")
+        await asyncio.to_thread(a_trained_model, sqlite_database, seed=1, epochs=1)
+        await predictor.version_made("eating")
+
+        catalogue.slow.free.clear()  # nothing is built any more
+        assert (await ask(predictor, "eating@latest")).version == 2
+
+    asyncio.run(main())
