@@ -124,7 +124,8 @@ def _build_app(settings: Settings, database: Database, processes: int) -> FastAP
         memory_bytes=settings.prediction_memory_bytes // processes,
         processes=processes,
         sessions=Sessions(
-            seconds=settings.session_seconds, memory_bytes=settings.session_memory_bytes
+            seconds=settings.session_seconds,
+            memory_bytes=settings.session_memory_bytes // processes,
         ),
     )
     return create_app(
