@@ -1,9 +1,10 @@
 """Sessions: what a model keeps of a text between two calls of one client.
 
 In memory alone, and for a while: what rests too long is never read again (its memory is free from
-the next call in any session on), and the least recently used give way to others. A session belongs to a caller (the name of its key), to exact weights, and to an id
-that the caller chose; none is ever read with other weights, or by another caller. One call has it
-at a time. A call that is not answered to its end leaves it as it was.
+the next call in any session on), and the least recently used give way to others. A session belongs
+to a caller (the name of its key), to exact weights, and to an id that the caller chose; none is
+ever read with other weights, or by another caller. One call has it at a time. A call that is not
+answered to its end leaves it as it was.
 """
 
 from collections import OrderedDict
