@@ -4,14 +4,20 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given, settings, strategies
 
 from service.catalogue import Catalogue
+from service.domain.problems import Invalid, Problem
+from service.prediction.bundles.checking import checked
 from service.store import blobs
+from service.store.blobs import sha256_of
 from service.store.engine import Database
 from tests.api.asking import Asking
 from tests.api.broken_bundles import REFUSED, changed_config, files_of, packed
@@ -19,6 +25,8 @@ from tests.api.workshop import Workshop
 from tests.integration.states import A_TABLE
 
 ZIP = {"Content-Type": "application/zip"}
+ODDITIES: list[Any] = [None, True, -1, 0, 2, 10**20, 0.5, "", "x", [], {}, [1], ["a"]]
+ODD = strategies.sampled_from(ODDITIES)
 SMALL = Catalogue.installed(max_parameters=100_000)
 
 
@@ -226,6 +234,34 @@ def test_what_is_no_model_is_refused_and_told_why(
     errors = answer.json()["errors"]
     assert pointer in {error["pointer"] for error in errors}, errors
     assert asking.get("/v1/models").json()["data"] == []
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=strategies.data())
+def test_no_change_of_a_bundle_is_a_bug(bundle: bytes, data: strategies.DataObject) -> None:
+    name = data.draw(strategies.sampled_from(["config.json", "preparation.json"]))
+    files = files_of(bundle)
+    changed: dict[str, Any] = json.loads(files[name])
+    place, known = changed, [*changed]
+    while isinstance(place[key := data.draw(strategies.sampled_from(known))], dict):
+        place, known = place[key], [*place[key]] or ["none"]
+        place.setdefault("none", 0)
+    place[key] = data.draw(ODD)
+    files[name] = json.dumps(changed).encode()
+    if name == "preparation.json":
+        files = changed_config(packed(files), preparation_sha256=sha256_of(files[name]))
+
+    with suppress(Invalid), checked(BytesIO(packed(files)), SMALL, max_bytes=1 << 20) as taken:
+        SMALL.restore(taken.config.task, taken.preparation)
+
+
+@given(place=strategies.floats(0, 1, exclude_max=True), byte=strategies.integers(0, 255))
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_no_damage_of_a_zip_is_a_bug(bundle: bytes, place: float, byte: int) -> None:
+    content = bytearray(packed(files_of(bundle), method=zipfile.ZIP_DEFLATED))
+    content[int(place * len(content))] = byte
+    with suppress(Problem), checked(BytesIO(content), SMALL, max_bytes=1 << 20):
+        pass
 
 
 def test_the_program_of_a_bundle_is_never_run(

@@ -28,6 +28,7 @@ from service.prediction.bundles.unpacking import Unpacked, pointer_of, unpack
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _MOST_NAMED = 5
+_LARGEST = 2**63 - 1
 _HEADER_BYTES = 1 << 20
 _HEADER_BYTES_A_TENSOR = 1 << 10
 
@@ -93,6 +94,8 @@ def _values(body: object) -> Iterator[object]:
 def _refuse_unstorable(value: object, name: str) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise invalid_field(pointer_of(name), "holds a number that is not finite")
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise invalid_field(pointer_of(name), "holds a number of more than 64 bits")
     if isinstance(value, str):
         try:
             clean(value)

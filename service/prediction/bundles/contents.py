@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from safetensors.torch import load
 from torch import Tensor, nn
@@ -140,9 +140,16 @@ def _example(database: Database, catalogue: Catalogue, bundle: Bundle) -> bytes:
     example: dict[str, Any] = {
         "dtype": str(inputs.dtype).removeprefix("torch."),
         "inputs": inputs.tolist(),
-        "outputs": outputs.tolist(),
+        "outputs": _rounded(outputs.tolist()),
     }
     return json.dumps(example).encode() + b"\n"
+
+
+def _rounded(outputs: Any) -> Any:
+    """Leave six digits: the last ones are those of a processor and its threads."""
+    if isinstance(outputs, list):
+        return [_rounded(each) for each in cast("list[Any]", outputs)]
+    return float(f"{outputs:.6g}")
 
 
 def _origin(exported: Exported) -> Origin:

@@ -22,20 +22,28 @@ _Names = Annotated[list[str], Field(min_length=1)]
 
 
 class Preparation(BaseModel):
-    """Strict in what is known; what a later version adds is left alone."""
+    """Strict: what is not known is refused, for a task would read it unseen."""
 
-    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class _Tokenizer(Preparation):
     name: Literal["word", "char", "bpe"]
-    merges: list[tuple[str, str]] = Field(default=[], strict=False)
+    merges: list[tuple[str, str]] | None = None
+
+    @model_validator(mode="after")
+    def _has_its_merges(self) -> Self:
+        if (self.merges is None) is (self.name == "bpe"):
+            message = "merges are what bpe has, and no other"
+            raise ValueError(message)
+        return self
 
 
 class _Texts(Preparation):
     vocabulary: list[str]
     lowercase: bool
-    tokenizer: _Tokenizer = _Tokenizer(name="word")
+    tokenizer: _Tokenizer
+    longest: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _holds_what_a_tokenizer_needs(self) -> Self:
@@ -46,7 +54,7 @@ class _Texts(Preparation):
         if len(known) != len(self.vocabulary):
             message = "no word is in the vocabulary twice"
             raise ValueError(message)
-        for left, right in self.tokenizer.merges:
+        for left, right in self.tokenizer.merges or []:
             if not {left, right, left + right} <= known:
                 message = "every piece of a merge is in the vocabulary"
                 raise ValueError(message)
@@ -56,6 +64,7 @@ class _Texts(Preparation):
 class NextWord(_Texts):
     """Of models that say which word is next."""
 
+    tokenizer: _Tokenizer = _Tokenizer(name="word")
     sequences: Literal["lines", "stream"]
 
 
@@ -79,14 +88,22 @@ class _ImageShape(_Size):
     classes: int
 
 
+class _Seen(Preparation):
+    edge: float
+    darkest: float
+    lightest: float
+    flattest: float
+
+
 class ImageClassification(Preparation):
     """Of models that tell what is in a picture."""
 
     shape: _ImageShape
     classes: _Names
-    mean: list[float]
+    mean: list[Annotated[float, Field(ge=0, le=255)]]
     standard_deviation: list[_Deviation]
     sent_as: _Size | None = None
+    seen: _Seen | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -100,7 +117,7 @@ class ImageClassification(Preparation):
 
 
 class _Rows(Features):
-    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _can_be_computed(self) -> Self:

@@ -6,7 +6,8 @@ Nothing in it is run, and nothing of it is unpacked but the weights, to a file w
 import hashlib
 import stat
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -27,6 +28,8 @@ _PIECE = 1 << 20
 _PICKLE_PROTOCOLS = frozenset(bytes([0x80, protocol]) for protocol in range(2, 6))
 _ZIP_BEGINS = b"PK\x03\x04"  # so do the files of torch.save
 _ENCRYPTED = 0x1
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+"""What comes of reading a zip that is broken."""
 
 
 class Unpacked:
@@ -53,16 +56,20 @@ class Unpacked:
     def copy(self, name: str, into: BinaryIO) -> str:
         """Write a large file into another; return its SHA-256. Raises Invalid."""
         digest = hashlib.sha256()
+        for piece in self._pieces(name):
+            digest.update(piece)
+            into.write(piece)
+        into.seek(0)
+        return digest.hexdigest()
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
         try:
             with self._archive.open(self._entries[name]) as file:
                 while piece := file.read(_PIECE):
-                    digest.update(piece)
-                    into.write(piece)
-        except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError):
+                    yield piece
+        except DAMAGED:
             detail = "is damaged inside the zip; pack it anew"
             raise invalid_field(pointer_of(name), detail) from None
-        into.seek(0)
-        return digest.hexdigest()
 
 
 def pointer_of(name: str) -> str:
@@ -123,7 +130,7 @@ def _refuse_pickles(archive: zipfile.ZipFile, path: PurePosixPath, entry: zipfil
         try:
             with archive.open(entry) as file:
                 begins = file.read(len(_ZIP_BEGINS))
-        except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, RuntimeError):
+        except DAMAGED:
             raise invalid_field("/file", "holds a damaged file; pack it anew") from None
     is_pickle = begins[:2] in _PICKLE_PROTOCOLS or begins == _ZIP_BEGINS
     if is_pickle or path.suffix.lower() in PICKLES:
