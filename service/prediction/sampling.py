@@ -14,6 +14,8 @@ from torch import Tensor
 
 from service.domain.generations import GenerateRequest
 
+_LARGEST = 1e300
+
 
 class Chosen(NamedTuple):
     """A token, and ln of the probability that the model gave it."""
@@ -48,7 +50,8 @@ class Sampler:
             return logits.clone()
         of_seen = logits[seen]
         weaker = torch.where(of_seen > 0, of_seen / penalty, of_seen * penalty)
-        return logits.index_put((seen,), weaker)
+        # Of next to no penalty infinity would come, and of two infinities no difference.
+        return logits.index_put((seen,), weaker.clamp(-_LARGEST, _LARGEST))
 
     @staticmethod
     def _best(logits: Tensor) -> int:

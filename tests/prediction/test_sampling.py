@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -86,9 +86,11 @@ def test_the_probability_told_is_the_models_own() -> None:
     st.floats(0, 100),
     st.none() | st.integers(1, 40),
     st.floats(1e-6, 1),
-    st.floats(0.01, 10),
+    st.floats(5e-324, 10),
     st.integers(0, 2**63 - 1),
 )
+@example([3.0, 2.0], 1.0, None, 1.0, 5e-324, 0)
+@example([3.0, 2.0], 5e-324, None, 1.0, 5e-324, 0)
 def test_whatever_is_asked_the_same_seed_draws_the_same_tokens(
     logits: list[float],
     temperature: float,

@@ -64,5 +64,6 @@ WRITTEN = [
     Case("a text after words that nobody knows", **written(prompt="가나다 💥")),
     Case("a text after ten thousand words", **written(prompt="I like " * 5000)),
     Case("the most probable text", **written(temperature=0)),
+    Case("a text that says again what was said, at all costs", **written(repetition_penalty=5e-324, temperature=5e-324, max_tokens=20)),
     Case("a text with every option", **written(temperature=0.5, top_k=5, top_p=0.9, repetition_penalty=1.2, seed=2**63 - 1, stop=[".", "없다"])),
 ]
