@@ -18,7 +18,7 @@ COPY docs/problems.md docs/
 COPY migrations migrations/
 COPY service service/
 # hadolint ignore=DL3013 -- what is installed is this folder, and pyproject.toml says what it needs
-RUN python -m pip --python /opt/trainyard/bin/python install ".[postgres]"
+RUN python -m pip --python /opt/trainyard/bin/python install ".[postgres,onnx]"
 
 FROM python:${PYTHON}-slim
 ARG REVISION=unknown

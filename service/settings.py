@@ -104,10 +104,10 @@ class Settings(BaseSettings):
         default=16 * MEBIBYTE, ge=1024, description="Largest JSON or image body."
     )
     max_upload_bytes: int = Field(
-        default=256 * MEBIBYTE, ge=1024, description="Largest upload of a dataset."
+        default=256 * MEBIBYTE, ge=1024, description="Largest upload of a dataset or a model."
     )
     max_dataset_bytes: int = Field(
-        default=2 * GIBIBYTE, ge=1024, description="Largest dataset after it is unpacked."
+        default=2 * GIBIBYTE, ge=1024, description="Largest dataset or model when unpacked."
     )
     dataset_mirror: str | None = Field(
         default=None,

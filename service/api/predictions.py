@@ -158,7 +158,11 @@ async def predict(
         if explain is not None:
             refuse("/query/explain", "shows pictures, and sessions are of texts; leave it out")
         answer = await predictor.predict_in_session(
-            model, asked.in_session, owner=owner_of(request.scope), small=asked.small
+            model,
+            asked.in_session,
+            owner=owner_of(request.scope),
+            small=asked.small,
+            wanted=still_wanted(request),
         )
         return Response(answer.model_dump_json(), media_type="application/json")
     answer = await predictor.predict(

@@ -150,7 +150,13 @@ class Predictor:
         return await self._evidence.beside(told, servable, loaded, encoded, count=evidence)
 
     async def predict_in_session(
-        self, reference: str, asked: PredictRequest, *, owner: str | None, small: bool
+        self,
+        reference: str,
+        asked: PredictRequest,
+        *,
+        owner: str | None,
+        small: bool,
+        wanted: Callable[[], bool] = always,
     ) -> PredictResponse:
         """Answer behind what a session has read, and keep it. Raises as `predict` and `Sessions`.
 
@@ -172,6 +178,7 @@ class Predictor:
                 sessions=self.sessions,
                 batcher=self._batcher,
                 started=started,
+                wanted=wanted,
             )
         finally:
             self.sessions.give_back(held)
@@ -200,9 +207,8 @@ class Predictor:
             partial(self._moments, reference, limit=limit), limiter=self._finder.threads
         )
         if not moments:
-            await self._finder.find(
-                reference
-            )  # raises what there is to say, unless one has just come
+            # Raises what there is to say, unless one has just come.
+            await self._finder.find(reference)
             job_id, moments = await to_thread.run_sync(
                 partial(self._moments, reference, limit=limit), limiter=self._finder.threads
             )

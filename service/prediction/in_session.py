@@ -4,6 +4,7 @@
 # torch annotates some of its functions only in part.
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from service.domain.predictions import Prediction, PredictRequest, PredictResponse, Timings
-from service.domain.problems import invalid_field
+from service.domain.problems import Busy, invalid_field
 from service.prediction.abstaining import abstaining
 from service.prediction.batching import Batcher, Loaded
 from service.prediction.finding import Found
@@ -55,14 +56,18 @@ async def answer(
     sessions: Sessions,
     batcher: Batcher,
     started: float,
+    wanted: Callable[[], bool],
 ) -> PredictResponse:
-    """Read the input behind the session, keep it, and answer. Raises NotFinite."""
+    """Read the input behind the session, keep it, and answer. Raises NotFinite, and Busy.
+
+    What is not `wanted` any more when its turn comes leaves the session as it was.
+    """
     servable, loaded = found
     text = cast("str", asked.inputs[0])  # it could be encoded
     so_far, prompt = _behind(loaded, encoded, text, held.before)
     began = time.perf_counter()
     while so_far.unread:
-        so_far = await batcher.run(partial(_read_a_piece, loaded, so_far))
+        so_far = await batcher.run(partial(_read_a_piece, loaded, so_far, wanted))
     temperature = servable.temperature if asked.probabilities == "calibrated" else None
     noticed = encoded._replace(warnings=[prompt.warnings])
     decode = partial(_decode, loaded, so_far, noticed, asked, temperature or 1.0)
@@ -101,7 +106,9 @@ def _behind(loaded: Loaded, encoded: Encoded, text: str, before: SoFar) -> Behin
     return Behind(so_far, prompt._replace(warnings=warnings))
 
 
-def _read_a_piece(loaded: Loaded, so_far: SoFar) -> SoFar:
+def _read_a_piece(loaded: Loaded, so_far: SoFar, wanted: Callable[[], bool]) -> SoFar:
+    if not wanted():
+        raise Busy
     piece, left = so_far.unread[:READ_AT_ONCE], so_far.unread[READ_AT_ONCE:]
     return so_far._replace(read=read_on(loaded.model, piece, so_far.read), unread=left)
 

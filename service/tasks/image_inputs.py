@@ -41,7 +41,7 @@ def read_images(
         raise Invalid(f"The inputs cannot be read: {first}.", errors=errors[:_MAX_ERRORS])
     if not images:
         return np.zeros((0, size.channels, size.height, size.width), dtype=np.uint8)
-    return images[0][np.newaxis] if len(images) == 1 else np.stack(images)
+    return images[0][np.newaxis].copy() if len(images) == 1 else np.stack(images)
 
 
 def _read(

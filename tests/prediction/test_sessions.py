@@ -4,6 +4,7 @@
 # pyright: reportUnknownMemberType=false
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from service.domain.components import Component
 from service.domain.generations import GenerateRequest
 from service.domain.models import Servable
 from service.domain.predictions import PredictRequest, PredictResponse, TokenCandidate
+from service.domain.problems import Busy
 from service.prediction import in_session
-from service.prediction.batching import Batcher, Loaded
+from service.prediction.batching import Batcher, Loaded, always
 from service.prediction.finding import Found
 from service.prediction.reading import BEGINNING, Read, SoFar
 from service.prediction.sessions import (
@@ -59,7 +61,7 @@ class Caller:
         key = session_key(self.found.servable, None, "a")
         return self.sessions.take(key, must_exist=False, now=now)
 
-    def predict(self, text: str) -> PredictResponse:
+    def predict(self, text: str, *, wanted: Callable[[], bool] = always) -> PredictResponse:
         """Ask as the engine does."""
         asked = PredictRequest.model_validate(
             {"inputs": [text], "session": "a", "top_k": 1000, "special_tokens": True}
@@ -76,6 +78,7 @@ class Caller:
                     sessions=self.sessions,
                     batcher=batcher,
                     started=0.0,
+                    wanted=wanted,
                 )
             )
         finally:
@@ -184,6 +187,16 @@ def test_a_text_that_breaks_off_leaves_the_session_as_it_was(
     broken = caller.write(turns=3, prompt="rice", max_tokens=100)
 
     assert broken.finish_reason is None
+    assert logprobs(caller.predict("")) == before
+
+
+def test_what_comes_too_late_leaves_the_session_as_it_was() -> None:
+    caller = Caller(a_model("lstm"))
+    before = logprobs(caller.predict("I like"))
+
+    with pytest.raises(Busy):
+        caller.predict("rice", wanted=lambda: False)
+
     assert logprobs(caller.predict("")) == before
 
 
