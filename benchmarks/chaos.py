@@ -82,7 +82,7 @@ def run(
 
 def any_seed() -> int:
     """Draw a seed; it is printed, so that what it found can be looked for again."""
-    return random.randrange(10**6)  # noqa: S311
+    return random.randrange(10**6)
 
 
 def is_clean(outcome: Outcome) -> bool:

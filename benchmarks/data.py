@@ -98,7 +98,7 @@ def text(rounds: int) -> None:
 
 def words(rounds: int) -> None:
     """Number the words of a text, by ours and by a loop."""
-    generator = random.Random(0)  # noqa: S311
+    generator = random.Random(0)
     known = ["".join(generator.choices("abcdefghij", k=6)) for _ in range(20_000)]
     lines = [" ".join(generator.choices(known, k=20)) for _ in range(WORDS // 20)]
     loops: list[float] = []
@@ -178,7 +178,7 @@ def _write_table(file: Path) -> float:
 
 
 def _write_text(file: Path, megabytes: int) -> None:
-    generator = random.Random(0)  # noqa: S311
+    generator = random.Random(0)
     known = ["".join(generator.choices("abcdefghij", k=6)) for _ in range(50_000)]
     with file.open("w", encoding="ascii") as stream:
         while stream.tell() < megabytes * 1_000_000:

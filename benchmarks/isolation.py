@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-
 from benchmarks.load import Load, Measured, measure
 from benchmarks.running import trainyard
 from service.client import Client

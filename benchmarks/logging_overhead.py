@@ -70,7 +70,7 @@ class CommitPerStep(LogOnly):
 def sentences(count: int) -> bytes:
     """Write so many lines of eight words."""
     words = [f"word{index}" for index in range(200)]
-    generator = random.Random(0)  # noqa: S311  nothing secret
+    generator = random.Random(0)
     return "\n".join(" ".join(generator.choices(words, k=8)) for _ in range(count)).encode()
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -29,7 +29,7 @@ class Server(NamedTuple):
     packages: Sequence[str]
     command: Callable[[str, Path, str], Sequence[str]]
     path: Callable[[str], str]
-    body: Callable[[list[object]], object]
+    body: Callable[[list[Any]], Any]
 
 
 class Running(NamedTuple):
@@ -60,7 +60,7 @@ def _bentoml(python: str, _folder: Path, _kind: str) -> Sequence[str]:
     return [python, "-m", "bentoml", "serve", "bentoml_server:Peer", "--port", str(PORT)]
 
 
-def _plain(inputs: list[object]) -> object:
+def _plain(inputs: list[Any]) -> Any:
     return {"inputs": inputs}
 
 

@@ -285,7 +285,7 @@ def _windows(trainable: Trainable) -> Iterator[Batch]:
 
 def _running_text() -> tuple[DatasetFacts, Data]:
     """Make a text of so many words, as often as Zipf says; time depends on nothing else in it."""
-    generator = random.Random(0)  # noqa: S311
+    generator = random.Random(0)
     words = [f"w{number}" for number in range(WORDS - 2)]
     shares = [1 / (1 + number) for number in range(len(words))]
     text = [*words, *generator.choices(words, shares, k=20_000)]

@@ -29,7 +29,7 @@ class Harm:
     ) -> None:
         self.done: Counter[str] = Counter()
         self._fleet = fleet
-        self._random = Random(seed)  # noqa: S311  chaos shall be repeatable
+        self._random = Random(seed)
         self._lease_seconds = lease_seconds
         self._postgresql = postgresql
         self._stopped: dict[int, float] = {}

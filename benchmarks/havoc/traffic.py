@@ -67,7 +67,7 @@ class Traffic:
 
     def __init__(self, url: str, seed: int, *, at_once: int = AT_ONCE) -> None:
         self.ledger = Ledger()
-        self._random = Random(seed)  # noqa: S311  chaos shall be repeatable
+        self._random = Random(seed)
         self.followers: list[Follower] = []
         self._url = url
         self._at_once = at_once

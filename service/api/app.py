@@ -31,6 +31,7 @@ from service.api import (
     system,
 )
 from service.api.access import AccessLog
+from service.api.direct import DirectPredictions
 from service.api.doors import Doors, Origins
 from service.api.draining import CutOffAnswers
 from service.api.limits import BodyLimits, Gate, refuse_when_full
@@ -177,6 +178,7 @@ def _parts(settings: Settings) -> list[Part]:
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """Wrap the application, from the inside out."""
+    app.add_middleware(DirectPredictions)
     app.add_middleware(BodyLimits)
     app.add_middleware(
         Doors,

@@ -1,59 +1,86 @@
-"""The short way of a prediction: what is asked for most often, past the reading of parameters.
+"""The short way of a prediction: what is asked for most often, past the routing of the framework.
 
-The framework looks at each parameter of a route again for each request, which takes longer than a
-small model does. A JSON body of `inputs` alone, without a query, needs none of that. Whatever else
-comes, and whatever is wrong, takes the ordinary way, and so has the ordinary answers.
+To find a route, to read its parameters and to wrap it takes the framework longer than a small model
+computes. A JSON body of `inputs` alone, without a query, needs none of that: it is answered here,
+behind the doors and limits that all requests pass. Whatever else comes, and whatever is wrong,
+takes the ordinary way, and so has the ordinary answers.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+import re
+from collections.abc import Sequence
 
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
+from fastapi import FastAPI, Request, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.bodies import media_type_of
-from service.api.limits import begin_to_wait
+from service.api.limits import begin_to_wait, still_wanted
 from service.api.parts import parts_of
+from service.api.problems import render
 from service.api.scopes import check_scope
 from service.domain import validation
-from service.domain.predictions import MAX_INPUTS, Input
+from service.domain.predictions import MAX_INPUTS, Input, PredictRequest
+from service.domain.problems import Problem
 
 SMALL_BYTES = 16 * 1024
 """JSON up to this size is turned into tensors at once; what takes longer goes to a thread."""
 
-_LONGEST_NAME = 512
+_PATH = re.compile(r"/v1/models/([!-.0-~]{1,512})/predict")
+_LENGTH = re.compile(rb"\d{1,5}")
+_DEFAULTS = PredictRequest(inputs=[None])
 
 
-class PredictRoute(APIRoute):
-    """A route that answers plain questions itself."""
+class DirectPredictions:
+    """Middleware, the innermost one, that answers plain questions itself."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Try the short way first."""
-        ordinary = super().get_route_handler()
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
-        async def handle(request: Request) -> Response:
-            return await _answer(request) or await ordinary(request)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        model = _plainly_asked(scope)
+        if model is None:
+            await self._app(scope, receive, send)
+            return
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        inputs = None if message.get("more_body") else plain_inputs(body)
+        if inputs is None:
+            await self._app(scope, _again(message, receive), send)
+            return
+        request = Request(scope, receive)
+        try:
+            answer = await _answer(request, model, inputs)
+        except Problem as problem:
+            answer = render(request, problem)
+        await answer(scope, receive, send)
 
-        return handle
 
-
-async def _answer(request: Request) -> Response | None:
-    """Answer what is plain, None else. Raises what the ordinary way would."""
-    model: str = request.path_params["model"]
-    if request.scope["query_string"] or media_type_of(request) != "application/json":
+def _plainly_asked(scope: Scope) -> str | None:
+    """Return the model that a small JSON body without a query is sent to."""
+    if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"]:
         return None
-    if not (model.isascii() and model.isprintable() and len(model) <= _LONGEST_NAME):
-        return None
-    parts = parts_of(request.app)
+    path = _PATH.fullmatch(scope["path"])
+    headers = dict(scope["headers"]) if path else {}
+    length = headers.get(b"content-length", b"")
+    small = _LENGTH.fullmatch(length) and int(length) <= SMALL_BYTES
+    plain = small and headers.get(b"content-type") == b"application/json"
+    return path[1] if path and plain else None
+
+
+async def _answer(request: Request, model: str, inputs: Sequence[Input]) -> Response:
+    app: FastAPI = request.app
+    parts = parts_of(app)
     if parts.settings.keys:
         check_scope(request.scope, "predict")
-    raw = await request.body()  # which is kept for the ordinary way
-    inputs = plain_inputs(raw) if len(raw) <= SMALL_BYTES else None
-    if inputs is None:
-        return None
     begin_to_wait()
-    answer = await parts.predictor.predict(model, inputs, top_k=5, special_tokens=False, small=True)
-    return Response(answer.__pydantic_serializer__.to_json(answer), media_type="application/json")
+    answer = await parts.predictor.predict(
+        model,
+        inputs,
+        top_k=_DEFAULTS.top_k,
+        special_tokens=_DEFAULTS.special_tokens,
+        small=True,
+        wanted=still_wanted(request),
+    )
+    return Response(answer.model_dump_json(), media_type="application/json")
 
 
 def plain_inputs(raw: bytes) -> Sequence[Input] | None:
@@ -68,3 +95,13 @@ def plain_inputs(raw: bytes) -> Sequence[Input] | None:
     if any(isinstance(each, dict) and "b64" in each for each in inputs):
         return None
     return inputs
+
+
+def _again(message: Message, receive: Receive) -> Receive:
+    """Give what has come already to whoever reads the body next."""
+    read: list[Message] = [message]
+
+    async def receive_again() -> Message:
+        return read.pop() if read else await receive()
+
+    return receive_again

@@ -16,7 +16,7 @@ from service.api.bodies import (
     takes,
     unsupported,
 )
-from service.api.direct import SMALL_BYTES, PredictRoute
+from service.api.direct import SMALL_BYTES
 from service.api.doors import owner_of
 from service.api.limits import begin_to_wait, still_wanted
 from service.api.parts import ModelPath, parts_of
@@ -30,7 +30,7 @@ from service.domain.predictions import (
     Probabilities,
 )
 
-router = APIRouter(prefix="/v1/models", tags=["predictions"], route_class=PredictRoute)
+router = APIRouter(prefix="/v1/models", tags=["predictions"])
 
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/gif", "image/bmp", "image/webp")
 _PICTURE = {"schema": {"type": "string", "format": "binary"}}

@@ -1,26 +1,32 @@
 """Micro-batches without a delay: a batch is whatever waits when the model becomes free.
 
-One thread runs all models of a process, so that predictions never fight each other for the cores.
+One thread runs the models of a process, so that predictions never fight each other for the cores.
+While it rests, what is short is computed on the event loop itself: to wake a thread and to be woken
+takes longer than a small model, and two threads fight for the interpreter.
 """
 
 import asyncio
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
 
 from service.domain.predictions import Prediction
 from service.domain.problems import Busy
+from service.prediction.costs import Costs
 from service.tasks.base import Encoded, Task, join
 
 ResultT = TypeVar("ResultT")
 MAX_BATCH = 32
 """Inputs that go through a model together, if no single request brings more."""
+
+SHORT_SECONDS = 0.015
+"""What a batch may take on the event loop, where nobody else is served meanwhile."""
 
 MAX_WAITING = 4096
 """Inputs that may wait for all models together."""
@@ -80,6 +86,8 @@ class Batcher:
         )
         self._queues: OrderedDict[_Way, deque[_Waiting]] = OrderedDict()
         self._waiting = 0
+        self._costs = Costs()
+        self._at_work: list[Future[Any]] = []
         self._worker: asyncio.Task[None] | None = None
 
     async def answer(
@@ -110,7 +118,9 @@ class Batcher:
 
     async def run(self, work: Callable[[], ResultT]) -> ResultT:
         """Do some short work on the thread of the models, when its turn comes."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        future = self._thread.submit(work)
+        self._at_work = [each for each in (*self._at_work, future) if not each.done()]
+        return await asyncio.wrap_future(future)
 
     def close(self) -> None:
         """End the thread."""
@@ -118,7 +128,6 @@ class Batcher:
 
     async def _work(self) -> None:
         """Answer until nobody waits. Ways take turns, so that none starves."""
-        loop = asyncio.get_running_loop()
         while self._queues:
             way, queue = self._queues.popitem(last=False)
             batch = _take(queue)
@@ -129,7 +138,7 @@ class Batcher:
             if not batch:
                 continue
             try:
-                answers = await loop.run_in_executor(self._thread, _run, way, batch)
+                answers = await self._answered(way, batch)
             except BaseException as error:
                 _fail(batch, error)
                 if not isinstance(error, Exception):
@@ -138,6 +147,19 @@ class Batcher:
             for each, answer in zip(batch, answers, strict=True):
                 if not each.answered.done():  # who asked may have gone away
                     each.answered.set_result(answer)
+            await asyncio.sleep(0)  # others are heard before the next batch
+
+    async def _answered(self, way: _Way, batch: Sequence[_Waiting]) -> list[Answer]:
+        """Answer a batch here, if it is short and the thread rests, else there."""
+        model = batch[0].loaded.model
+        size = sum(each.encoded.tensor.numel() for each in batch)
+        short = self._costs.expected(model, size) <= SHORT_SECONDS
+        if short and all(each.done() for each in self._at_work):
+            answers = _run_here(way, batch)
+        else:
+            answers = await self.run(partial(_run, way, batch))
+        self._costs.learn(model, size, answers[0].ended - answers[0].began)
+        return answers
 
 
 def _leave_room_for_requests(processes: int) -> None:
@@ -160,6 +182,16 @@ def _fail(batch: Sequence[_Waiting], error: BaseException) -> None:
     for each in batch:
         if not each.answered.done():
             each.answered.set_exception(error)
+
+
+def _run_here(way: _Way, batch: Sequence[_Waiting]) -> list[Answer]:
+    """Answer a batch with one thread: more of them would take the cores from who asks."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _run(way, batch)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _run(way: _Way, batch: Sequence[_Waiting]) -> list[Answer]:

@@ -22,12 +22,14 @@ class Echo:
         self.begun = threading.Event()
         self.free = threading.Event()
         self.batches: list[int] = []
+        self.threads: list[str] = []
 
     def infer(self, model: nn.Module, encoded: Encoded) -> Tensor:
         del model
         self.begun.set()
         assert self.free.wait(30)
         self.batches.append(len(encoded.lengths))
+        self.threads.append(threading.current_thread().name)
         return encoded.tensor
 
     def decode(
@@ -189,6 +191,46 @@ def test_nothing_is_computed_for_what_comes_too_late() -> None:
     assert isinstance(answered, Answer)
     assert labels(answered) == ["2"]
     assert task.batches == [1, 1]
+
+
+def test_what_is_known_to_be_short_is_computed_at_once() -> None:
+    task = Echo()
+    task.free.set()
+
+    async def main() -> None:
+        batcher, model = Batcher(), loaded(task)
+        for number in range(3):
+            await ask(batcher, model, number)
+        await ask(batcher, model, 1, 2)  # was never asked for as much
+
+    asyncio.run(main())
+
+    here = threading.current_thread().name
+    assert [each == here for each in task.threads] == [False, True, True, False]
+
+
+def test_two_models_never_run_at_the_same_time() -> None:
+    task, begun, free = Echo(), threading.Event(), threading.Event()
+    task.free.set()
+
+    def work() -> None:
+        begun.set()
+        assert free.wait(30)
+
+    async def main() -> None:
+        batcher, model = Batcher(), loaded(task)
+        await ask(batcher, model, 1)
+        busy = asyncio.ensure_future(batcher.run(work))
+        await asyncio.to_thread(begun.wait, 30)
+        busy.cancel()  # who asked for it goes away, and it goes on
+        asked = asyncio.ensure_future(ask(batcher, model, 2))
+        await asyncio.sleep(0)
+        free.set()
+        assert labels(await asked) == ["2"]
+
+    asyncio.run(main())
+
+    assert threading.current_thread().name not in task.threads
 
 
 def test_who_goes_away_disturbs_nobody() -> None:
