@@ -32,6 +32,11 @@ MAX_WAITING = 4096
 """Inputs that may wait for all models together."""
 
 
+_TURNS = 2
+"""Of the event loop, before a batch is taken: so many does a request need to come this far, and
+those that arrived on other connections at the same moment join."""
+
+
 class Loaded(NamedTuple):
     """A model with its weights, and the task that knows what goes in and out."""
 
@@ -129,6 +134,8 @@ class Batcher:
     async def _work(self) -> None:
         """Answer until nobody waits. Ways take turns, so that none starves."""
         while self._queues:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             way, queue = self._queues.popitem(last=False)
             batch = _take(queue)
             if queue:
@@ -147,7 +154,6 @@ class Batcher:
             for each, answer in zip(batch, answers, strict=True):
                 if not each.answered.done():  # who asked may have gone away
                     each.answered.set_result(answer)
-            await asyncio.sleep(0)  # others are heard before the next batch
 
     async def _answered(self, way: _Way, batch: Sequence[_Waiting]) -> list[Answer]:
         """Answer a batch here, if it is short and the thread rests, else there."""
