@@ -6,7 +6,11 @@
 import math
 from typing import NamedTuple, cast
 
+import numpy as np
 from torch import Tensor
+
+_FEW = 256
+"""Logits of a row that numpy sorts before torch has begun to."""
 
 
 class Candidate(NamedTuple):
@@ -22,6 +26,8 @@ def most_probable(logits: Tensor, *, top_k: int, skip: int = 0) -> list[list[Can
 
     The first `skip` places are left out of the answer, but keep their share of the probability.
     """
+    if logits.shape[-1] <= _FEW:
+        return _of_few(logits, top_k=top_k, skip=skip)
     best = logits[:, skip:].topk(min(top_k, logits.shape[-1] - skip), dim=-1)
     logs = best.values.double() - logits.logsumexp(dim=-1, keepdim=True).double()
     values = cast("list[list[float]]", logs.tolist())
@@ -32,4 +38,16 @@ def most_probable(logits: Tensor, *, top_k: int, skip: int = 0) -> list[list[Can
             for place, value in zip(row, found, strict=True)
         ]
         for row, found in zip(places, values, strict=True)
+    ]
+
+
+def _of_few(logits: Tensor, *, top_k: int, skip: int) -> list[list[Candidate]]:
+    values = logits.double().numpy()
+    greatest = values.max(axis=1, keepdims=True)
+    logs = values - greatest - np.log(np.exp(values - greatest).sum(axis=1, keepdims=True))
+    places = np.argsort(-logs[:, skip:], axis=1, kind="stable")[:, :top_k] + skip
+    found = np.take_along_axis(logs, places, axis=1)
+    return [
+        [Candidate(place, math.exp(value), value) for place, value in zip(row, of_row, strict=True)]
+        for row, of_row in zip(places.tolist(), found.tolist(), strict=True)
     ]

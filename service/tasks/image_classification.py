@@ -145,6 +145,8 @@ class ImageClassification:
         self._classes = classes
         self._mean = mean
         self._deviation = deviation
+        # Made once: of a small model's answer, each tensor that is made takes a noticeable part.
+        self._scale = torch.tensor([mean, deviation]).view(2, -1, 1, 1)
         self._seen = seen  # None in models of older releases
         self._weights = weights  # of the training loss alone: predictions need none
 
@@ -231,9 +233,7 @@ class ImageClassification:
         return name_classes(logits, encoded, self._classes, top_k=top_k)
 
     def _logits(self, model: nn.Module, pixels: Tensor) -> Tensor:
-        per_channel = (-1, 1, 1)
-        mean = torch.tensor(self._mean, device=pixels.device).view(per_channel)
-        deviation = torch.tensor(self._deviation, device=pixels.device).view(per_channel)
+        mean, deviation = self._scale.to(pixels.device)
         return cast("Tensor", model((pixels.float() - mean) / deviation))
 
 
