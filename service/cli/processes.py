@@ -55,7 +55,6 @@ def api(settings: Settings, count: int) -> int:
     except OSError as error:
         output.print_error(f"{error.strerror}. Choose another with --port, or 0 for a free one.")
         return 1
-    gc.collect()
     gc.freeze()  # the collector would write to pages that all replicas share
     with held:
         settings = settings.model_copy(update={"port": port})
