@@ -109,6 +109,10 @@ def a_link(info: zipfile.ZipInfo) -> None:
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
 
 
+def by_bzip2(info: zipfile.ZipInfo) -> None:
+    info.compress_type = zipfile.ZIP_BZIP2
+
+
 def many(bundle: bytes) -> bytes:
     return packed({**files_of(bundle), **{f"{number}.txt": b"" for number in range(100)}})
 
@@ -161,6 +165,8 @@ REFUSED: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("a link", entry(a_link), FILE),
     ("a password", encrypted, FILE),
     ("a bomb", a_bomb, FILE),
+    ("a file packed by bzip2", entry(by_bzip2), FILE),
+    ("weights packed by LZMA", lambda bundle: packed(files_of(bundle), method=zipfile.ZIP_LZMA), FILE),
     ("a file twice", twice, FILE),
     ("too many files", many, FILE),
     ("a damaged file", damaged, FILE),

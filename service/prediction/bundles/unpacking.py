@@ -28,6 +28,8 @@ _PIECE = 1 << 20
 _PICKLE_PROTOCOLS = frozenset(bytes([0x80, protocol]) for protocol in range(2, 6))
 _ZIP_BEGINS = b"PK\x03\x04"  # so do the files of torch.save
 _ENCRYPTED = 0x1
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Only these are unpacked piece by piece; others give all that a piece holds, however much."""
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 """What comes of reading a zip that is broken."""
 
@@ -104,13 +106,15 @@ def unpack(content: BinaryIO, *, max_bytes: int) -> Unpacked:
 
 
 def _refuse_tricks(entry: zipfile.ZipInfo) -> None:
-    """Raise Invalid for links, passwords, other paths, and what unpacks to far more than it is."""
+    """Raise Invalid for links, passwords, other paths and methods, and what is far too long."""
     if "\\" in entry.filename:
         raise invalid_field("/file", "has a name with a backslash; pack the folder anew")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise invalid_field("/file", "holds a link; pack the file itself")
     if entry.flag_bits & _ENCRYPTED:
         raise invalid_field("/file", "is encrypted; pack it without a password")
+    if entry.compress_type not in _METHODS:
+        raise invalid_field("/file", "is packed in an unusual way; store the files, or use deflate")
     if entry.file_size > max(_SMALL, MOST_EXPANSION * entry.compress_size):
         times = f"more than {MOST_EXPANSION} times as long as it is packed"
         raise invalid_field("/file", f"holds a file that is {times}; store it as it is")
