@@ -14,7 +14,9 @@ SessionPath = Annotated[SessionId, Path(description="The session's id.", example
 
 
 @router.delete(
-    "/{model}/sessions/{session}", status_code=204, responses=problem_responses(400, 404, 409, 422)
+    "/{model}/sessions/{session:path}",
+    status_code=204,
+    responses=problem_responses(400, 404, 409, 422),
 )
 async def delete_session(
     model: ModelPath, session: SessionPath, parts: PartsOf, request: Request

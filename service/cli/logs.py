@@ -7,6 +7,7 @@ model that computes, this takes longer than much of what a request needs.
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 SECONDS = 0.05
@@ -30,18 +31,22 @@ class GatheringHandler(logging.StreamHandler[TextIO]):
             self.flush()
             super().emit(record)
             return
-        self._gathered.append(self.format(record))
+        try:
+            self._gathered.append(self.format(record))
+        except Exception:  # noqa: BLE001  as in the standard library: a log breaks nobody's work
+            self.handleError(record)
         if self._timer is None:
             self._timer = loop.call_later(SECONDS, self.flush)
 
     def flush(self) -> None:
-        """Write what has gathered."""
+        """Write what has gathered. A full disk, or a pipe that nobody reads, stops nobody."""
         self.acquire()
         try:
             gathered, self._gathered, self._timer = self._gathered, [], None
-            if gathered:
-                self.stream.write("".join(f"{line}\n" for line in gathered))
-            super().flush()
+            with suppress(OSError, ValueError):
+                if gathered:
+                    self.stream.write("".join(f"{line}\n" for line in gathered))
+                super().flush()
         finally:
             self.release()
 

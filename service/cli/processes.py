@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -23,6 +24,9 @@ from service.cli.server import announce, draining, listen, url_of
 from service.settings import Settings
 
 log = logging.getLogger("trainyard")
+
+PAUSE_SECONDS = 1.0
+"""Between two attempts to replace a process that ended before it listened."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -74,11 +78,12 @@ class _Replicas:
     def run(self, url: str) -> int:
         """Serve until told to stop."""
         with draining(self._drain):
-            self._running = [self._start() for _ in range(self._count)]
+            while len(self._running) < self._count and not self._told:
+                self._start()
             came_up = all(replica.comes_up() for replica in self._running)
             if came_up and not self._told:
                 announce(url)
-                came_up = self._keep_up()
+                self._keep_up()
             if not self._told:
                 self._drain()
             for replica in self._running:
@@ -87,26 +92,22 @@ class _Replicas:
         ended_well = all(replica.process.exitcode in good for replica in self._running)
         return 0 if (came_up or self._told) and ended_well else 1
 
-    def _keep_up(self) -> bool:
-        """Replace what dies, until told to stop; tell whether that worked."""
+    def _keep_up(self) -> None:
+        """Replace what dies, until told to stop."""
         while not self._told:
+            if len(self._running) < self._count and not self._start().comes_up():
+                time.sleep(PAUSE_SECONDS)  # what ended it will be there for a while
             ended = connection.wait([each.process.sentinel for each in self._running])
-            if self._told:
-                break
-            for number, replica in enumerate(self._running):
-                if replica.process.sentinel not in ended:
-                    continue
+            for replica in [each for each in self._running if each.process.sentinel in ended]:
+                if self._told:
+                    return
                 replica.process.join()
+                self._running.remove(replica)
                 log.warning(
                     "API process %s ended with %s: another one takes its place",
                     replica.process.pid,
                     replica.process.exitcode,
                 )
-                self._running[number] = self._start()
-                if not self._running[number].comes_up():
-                    output.print_error("An API process ended before it could listen.")
-                    return False
-        return True
 
     def _start(self) -> _Replica:
         hears, tells = self._context.Pipe(duplex=False)
@@ -116,10 +117,12 @@ class _Replicas:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # the handlers are not for it
         try:
             process.start()
+            # Whoever is told to drain from now on tells this one, too.
+            self._running.append(_Replica(process, hears))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         tells.close()
-        return _Replica(process, hears)
+        return self._running[-1]
 
     def _drain(self) -> None:
         self._told = True

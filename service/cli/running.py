@@ -68,8 +68,8 @@ class WorkerThread:
             run_worker(self._settings, stop=self._stop)
         except Exception:
             # The edge of a thread: nobody above would see it, and jobs would wait for ever.
-            log.exception("the worker ended")
             self.failed = True
+            log.exception("the worker ended")
         finally:
             if self.server is not None:
                 self.server.should_exit = True
@@ -94,8 +94,8 @@ def _serve(
     server = Server(app, listener, ready=ready)
 
     def drain() -> None:
-        log.info("draining: requests in flight are answered, running jobs write a checkpoint")
         server.should_exit = True
+        log.info("draining: requests in flight are answered, running jobs write a checkpoint")
         parts_of(app).waiter.close()  # who waits for a job would hold the end up
         if worker is not None:
             worker.drain()

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextvars import Context
 from functools import partial
 from math import inf
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from anyio import CapacityLimiter, to_thread
@@ -44,6 +44,7 @@ PATIENCE_SECONDS = 0.25
 WATCH_SECONDS = 0.5
 WARM_UP_SECONDS = 5.0
 
+ResultT = TypeVar("ResultT")
 OnModelThread = Callable[[Callable[[], None]], Awaitable[None]]
 """Does some work on the thread of the models."""
 
@@ -82,6 +83,7 @@ class Finder:
         self._cache = Cache[_Key, Loaded](memory_bytes=memory_bytes)
         self._names = Names()
         self._looks: set[asyncio.Task[Any]] = set()
+        self._waited_for: dict[str, asyncio.Task[Found]] = {}
         self._watcher: asyncio.Task[None] | None = None
         self.threads = CapacityLimiter(LOOKING_THREADS)
         self._loader = CapacityLimiter(1)
@@ -124,7 +126,12 @@ class Finder:
             found = await self._seen(reference, self._load_now(reference))
             self._names.ask(reference, now=time.monotonic())
             return found
-        look = self._beside(reference)
+        # One look for all who wait: where looks take long, they would stand in line behind those
+        # of requests that have been answered since.
+        look = self._waited_for.get(reference)
+        if look is None or look.done():
+            look = self._waited_for[reference] = self._beside(reference)
+            look.add_done_callback(lambda _: self._waited_for.pop(reference, None))
         done, _ = await asyncio.wait({look}, timeout=PATIENCE_SECONDS)
         return look.result() if done else before
 
@@ -184,15 +191,15 @@ class Finder:
 
     async def _load_now(self, reference: str) -> Found:
         """Resolve and load, in a thread; remember the name."""
-        now = time.monotonic()
-        found = await to_thread.run_sync(self.resolve, reference, limiter=self.threads)
+        now, found = await to_thread.run_sync(_timed(self.resolve), reference, limiter=self.threads)
         self._names.put(reference, found.servable, now=now)
         return found
 
     async def _replace(self, reference: str) -> Found:
         """Resolve; what is new is loaded and run once, while the name stands for what it was."""
-        now = time.monotonic()
-        servable = await to_thread.run_sync(self._resolve, reference, limiter=self.threads)
+        now, servable = await to_thread.run_sync(
+            _timed(self._resolve), reference, limiter=self.threads
+        )
         loaded = self._cache.find(_key(servable))
         found = None if loaded is None else Found(servable, loaded)
         if found is None:
@@ -247,6 +254,16 @@ class Finder:
         model.eval().requires_grad_(requires_grad=False)
         cast("Any", model).to(memory_format=torch.channels_last)
         return Sized(Loaded(model, task), len(weights) + len(preparation))
+
+
+def _timed(look: Callable[[str], ResultT]) -> Callable[[str], tuple[float, ResultT]]:
+    """Let a look tell when it began: what it shows is as old, and not as its wait for a thread."""
+
+    def timed(reference: str) -> tuple[float, ResultT]:
+        began = time.monotonic()
+        return began, look(reference)
+
+    return timed
 
 
 def _key(servable: Servable) -> _Key:

@@ -69,12 +69,21 @@ class SessionKey(NamedTuple):
     owner: str | None
     weights_sha256: str
     preparation_sha256: str
+    task: str
+    architecture: str
     id: str
 
 
 def session_key(servable: Servable, owner: str | None, session: str) -> SessionKey:
     """Name a session by what it belongs to."""
-    return SessionKey(owner, servable.weights_sha256, servable.preparation_sha256, session)
+    return SessionKey(
+        owner,
+        servable.weights_sha256,
+        servable.preparation_sha256,
+        servable.task,
+        servable.architecture.model_dump_json(),
+        session,
+    )
 
 
 class Held:

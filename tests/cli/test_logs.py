@@ -58,3 +58,22 @@ def test_what_waits_at_the_end_is_written(handler: GatheringHandler, written: io
     handler.flush()  # as logging does at the end of a process
 
     assert written.getvalue() == "last\n"
+
+
+class Broken(io.StringIO):
+    """A disk that is full."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_log_that_cannot_be_written_breaks_nobodys_work(handler: GatheringHandler) -> None:
+    handler.setStream(Broken())
+
+    async def serve() -> None:
+        handler.handle(record("requests", "one"))
+        handler.flush()
+        handler.handle(record("requests", "two"))
+        handler.handle(record("trainyard", "draining"))
+
+    asyncio.run(serve())

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.cli import output
+from service.cli import output, refusals
 from service.client import InvalidError, ServerError
 from service.domain.problems import FieldError
 
@@ -48,7 +48,7 @@ def test_a_problem_is_said_with_every_field_and_nothing_taken_for_markup(
         FieldError(pointer="/file", detail="is no text", line=7),
     ]
 
-    output.print_problem(InvalidError("Two [bold] fields.", status=422, errors=fields))
+    refusals.print_problem(InvalidError("Two [bold] fields.", status=422, errors=fields))
 
     said = capsys.readouterr()
     assert said.out == ""
@@ -62,6 +62,6 @@ def test_a_problem_is_said_with_every_field_and_nothing_taken_for_markup(
 def test_a_bug_of_the_service_is_said_with_the_id_of_its_log(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    output.print_problem(ServerError("It broke.", status=500, request_id="req_7"))
+    refusals.print_problem(ServerError("It broke.", status=500, request_id="req_7"))
 
     assert "req_7" in capsys.readouterr().err

@@ -211,7 +211,7 @@ def test_what_a_model_sees_no_more_of_a_session_is_told() -> None:
     ]
 
 
-KEY = SessionKey("ada", "w", "p", "a")
+KEY = SessionKey("ada", "w", "p", "next_word", "{}", "a")
 TEXT = SoFar(Read(torch.zeros(1000), None), (), 3)
 
 
@@ -242,6 +242,7 @@ def begins(sessions: Sessions, key: SessionKey, *, now: float = 0.0) -> bool:
         KEY._replace(owner=None),
         KEY._replace(weights_sha256="v"),
         KEY._replace(preparation_sha256="q"),
+        KEY._replace(architecture='{"heads":2}'),
         KEY._replace(id="b"),
     ],
 )

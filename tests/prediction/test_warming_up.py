@@ -5,14 +5,17 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import pytest
+from sqlalchemy.orm import Session
 from torch import nn
 
 from service.catalogue import Catalogue
 from service.domain.components import Component
+from service.domain.models import Servable
 from service.domain.predictions import PredictResponse
 from service.domain.shapes import Shape
 from service.prediction.engine import Predictor
-from service.store import registry
+from service.store import models, registry
 from service.store.engine import Database, database_now
 from tests.prediction.test_engine import a_trained_model
 
@@ -174,3 +177,28 @@ def test_a_new_version_is_made_warm_for_those_who_ask_for_the_newest(
         assert (await ask(predictor, "eating@latest")).version == 2
 
     asyncio.run(main())
+
+
+def test_many_who_wait_for_a_slow_database_wait_for_one_look(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_trained_model(sqlite_database, epochs=1)
+    look, seen, free = models.get_servable, [0], threading.Event()
+
+    def slow(session: Session, reference: str) -> Servable:
+        seen[0] += 1
+        assert seen[0] == 1 or free.wait(DEADLINE_SECONDS)
+        return look(session, reference)
+
+    monkeypatch.setattr(models, "get_servable", slow)
+    monkeypatch.setattr("service.prediction.names.VALID_SECONDS", -1.0)  # all are stale
+
+    async def main() -> None:
+        predictor = Predictor(sqlite_database, Catalogue.installed(), memory_bytes=1 << 20)
+        await ask(predictor)
+        await asyncio.gather(*[ask(predictor) for _ in range(50)])
+        free.set()
+
+    asyncio.run(main())
+
+    assert seen[0] == 2

@@ -34,6 +34,7 @@ SESSIONS = [
     Case("a text of a model of pictures, in a session", **generate(409, "model_cannot_write", model="/v1/models/bad-images", session="a")),
     Case("a session of a job not yet trained", **predict(409, "model_not_ready", model="/v1/models/{queued}", session="a")),
     Case("the picture of a text in a session", 422, "invalid_request", "/query/explain", path=f"{WORDS}/predict?explain=input", body={"inputs": ["I"], "session": "a"}),
+    Case("forgetting a session with a slash that is not there", 404, "session_not_found", **delete(f"{WORDS}/sessions/a%2Fb")),
     Case("forgetting a session that is not there", 404, "session_not_found", **delete(f"{WORDS}/sessions/nowhere")),
     Case("forgetting a session with a long name", 422, "invalid_request", "/path/session", **delete(f"{WORDS}/sessions/{'x' * 101}")),
     Case("forgetting a session of a job not yet trained", 409, "model_not_ready", **delete("/v1/models/{queued}/sessions/a")),
