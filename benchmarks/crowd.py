@@ -1,4 +1,4 @@
-"""A part of serving.py: 1,000 connections that only stand there, and 200 that wait for a job."""
+"""A part of isolation.py: 1,000 connections that only stand there, and 200 that wait for a job."""
 
 import asyncio
 import resource

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.isolation import JOB, one_image
 from benchmarks.load import Load, measure
 from benchmarks.running import trainyard
-from benchmarks.serving import JOB, one_image
 from service.client import Client
 from service.training.device import cpu_name
 

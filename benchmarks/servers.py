@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 
@@ -17,19 +17,16 @@ PEERS = Path(__file__).parent / "peers"
 ENVIRONMENTS = ROOT / ".bench"
 PORT = 8765
 _DEADLINE = 180.0
+OURS = "/v1/models/{kind}/predict"
 
 
 class Server(NamedTuple):
-    """How a server is started, asked, and what it needs.
-
-    `command(python, folder, kind)`; `body(inputs)` is the JSON of a request.
-    """
+    """What a server needs, how it is started (`command(python, folder, kind)`), and asked."""
 
     name: str
     packages: Sequence[str]
     command: Callable[[str, Path, str], Sequence[str]]
-    path: Callable[[str], str]
-    body: Callable[[list[Any]], Any]
+    path: str = "/predict"
 
 
 class Running(NamedTuple):
@@ -60,30 +57,14 @@ def _bentoml(python: str, _folder: Path, _kind: str) -> Sequence[str]:
     return [python, "-m", "bentoml", "serve", "bentoml_server:Peer", "--port", str(PORT)]
 
 
-def _plain(inputs: list[Any]) -> Any:
-    return {"inputs": inputs}
-
-
-def _predict(_kind: str) -> str:
-    return "/predict"
-
-
 SERVERS = (
-    Server("FastAPI by hand", (), _script("by_hand"), _predict, _plain),
-    Server("LitServe", ("litserve==0.2.19",), _script("litserve_server"), _predict, _plain),
-    Server("BentoML", ("bentoml==1.4.40",), _bentoml, _predict, _plain),
-    Server("Ray Serve", ("ray[serve]==2.60.0",), _script("ray_server"), _predict, _plain),
-    Server(
-        "MLflow", ("mlflow==3.17.2",), _script("mlflow_server"), lambda _: "/invocations", _plain
-    ),
-    Server("Trainyard", (), _trainyard(), lambda kind: f"/v1/models/{kind}/predict", _plain),
-    Server(
-        "Trainyard, 2 processes",
-        (),
-        _trainyard("--processes", "2"),
-        lambda kind: f"/v1/models/{kind}/predict",
-        _plain,
-    ),
+    Server("FastAPI by hand", (), _script("by_hand")),
+    Server("LitServe", ("litserve==0.2.19",), _script("litserve_server")),
+    Server("BentoML", ("bentoml==1.4.40",), _bentoml),
+    Server("Ray Serve", ("ray[serve]==2.60.0",), _script("ray_server")),
+    Server("MLflow", ("mlflow==3.17.2",), _script("mlflow_server"), "/invocations"),
+    Server("Trainyard", (), _trainyard(), OURS),
+    Server("Trainyard, 2 processes", (), _trainyard("--processes", "2"), OURS),
 )
 
 
@@ -94,7 +75,7 @@ def running(
     """Start a server and wait for its first right answer; end all its processes at the end."""
     python = environment(server)
     command = server.command(python, folder, kind)
-    url = f"http://127.0.0.1:{PORT}{server.path(kind)}"
+    url = f"http://127.0.0.1:{PORT}{server.path.format(kind=kind)}"
     with (folder / "servers.log").open("ab") as log:
         began = time.perf_counter()
         process = subprocess.Popen(

@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import httpx
 from safetensors.torch import load, save_file  # pyright: ignore[reportUnknownVariableType]
@@ -86,7 +86,7 @@ def main() -> None:
 def one(server: Server, folder: Path, kind: str, seconds: float) -> Row | None:
     """Measure one server from its start to its end; None where it cannot be installed."""
     inputs = questions(folder, kind)
-    bodies = [json.dumps(server.body([each])).encode() for each in inputs]
+    bodies = [json.dumps({"inputs": [each]}).encode() for each in inputs]
     try:
         with running(
             server, folder, kind, right=_right(folder, kind, inputs[0]), body=bodies[0]
@@ -122,17 +122,20 @@ def _right(folder: Path, kind: str, question: Any) -> Callable[[httpx.Response],
     assert expected["question"] == question
 
     def right(answer: httpx.Response) -> bool:
-        found = answer.json()
-        while isinstance(found, dict):
-            found = found.get("predictions") or found["candidates"]
-        while isinstance(found[0], list):
-            found = found[0]
-        if "candidates" in found[0]:
-            found = found[0]["candidates"]
+        found = _candidates(answer.json())
         named = [each.get("label") or each.get("token") for each in found]
         return named == expected["named"]
 
     return right
+
+
+def _candidates(answer: Any) -> list[dict[str, Any]]:
+    """Find the candidates of the one input, however a server wraps them."""
+    if isinstance(answer, dict):
+        body = cast("dict[str, Any]", answer)
+        return _candidates(body.get("predictions") or body["candidates"])
+    rows = cast("list[Any]", answer)
+    return _candidates(rows[0]) if len(rows) == 1 else rows
 
 
 def prepare(folder: Path) -> None:

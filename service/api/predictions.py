@@ -21,6 +21,7 @@ from service.api.doors import owner_of
 from service.api.limits import begin_to_wait, still_wanted
 from service.api.parts import ModelPath, parts_of
 from service.api.problems import problem_responses, refuse
+from service.api.scopes import check_scope
 from service.domain.evidence import MAX_INPUTS_WITH_EVIDENCE, MAX_NEIGHBOURS
 from service.domain.predictions import (
     MAX_INPUTS,
@@ -75,6 +76,15 @@ class Asked(NamedTuple):
 
 TopK = Annotated[int, Query(ge=1, le=1000, description="For pictures; JSON bodies have top_k.")]
 _FOR_PICTURES = "For pictures; JSON bodies have a field of this name."
+EvidenceOf = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=MAX_NEIGHBOURS,
+        description="So many of the nearest training examples beside each answer; JSON bodies "
+        "have a field of this name, too. A key needs the scope train.",
+    ),
+]
 
 
 async def _asked(request: Request, options: Options) -> Asked:
@@ -110,9 +120,11 @@ async def _pictures(request: Request) -> list[bytes]:
     return [await file.read() for file in files]
 
 
-def _refuse_much_evidence(asked: Asked, pointer: str) -> None:
+def _check_evidence(request: Request, asked: Asked, pointer: str) -> None:
     if not asked.options.evidence:
         return
+    if parts_of(request.app).settings.keys:
+        check_scope(request.scope, "train")  # evidence shows the dataset, as a preview does
     if asked.in_session is not None:
         refuse(pointer, "is not told in sessions; ask for it without one")
     if len(asked.inputs) > MAX_INPUTS_WITH_EVIDENCE:
@@ -137,22 +149,14 @@ async def predict(
         Literal["input"] | None,
         Query(description="input: also answer each picture as the model saw it."),
     ] = None,
-    evidence: Annotated[
-        int | None,
-        Query(
-            ge=1,
-            le=MAX_NEIGHBOURS,
-            description="So many of the nearest training examples beside each answer; JSON bodies "
-            "have a field of this name, too.",
-        ),
-    ] = None,
+    evidence: EvidenceOf = None,
 ) -> Response:
     """Ask a model. `job_…` answers while the job still trains, from its newest checkpoint.
 
     With a `session`, the one input goes on behind all that was read and written in it.
     """
     asked = await _asked(request, Options(top_k, probabilities, abstain_below, evidence))
-    _refuse_much_evidence(asked, "/query/evidence" if evidence else "/evidence")
+    _check_evidence(request, asked, "/query/evidence" if evidence else "/evidence")
     predictor = parts_of(request.app).predictor
     if asked.in_session is not None:
         if explain is not None:

@@ -2,8 +2,8 @@
 
 | scope | may |
 |---|---|
-| `predict` | read models and predict |
-| `train` | also jobs, uploads, and everything else that can be read |
+| `predict` | read models and predict, without `evidence` |
+| `train` | also jobs, uploads, `evidence`, and everything else that can be read |
 | `admin` | also take away what others use: delete datasets and models |
 """
 

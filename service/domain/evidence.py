@@ -15,7 +15,8 @@ EvidenceCount = Annotated[
         ge=1,
         le=MAX_NEIGHBOURS,
         description="So many training examples beside each answer, the nearest first: those that "
-        "the last layer reads most alike.",
+        "the last layer reads most alike. They are shown as the dataset has them: a key needs the "
+        "scope train.",
     ),
 ]
 

@@ -89,7 +89,7 @@ def parse(model: type[ModelT], raw: bytes) -> ModelT:
         raise _unreadable(raw, str(error)) from None
     if _may_be_huge(raw) and (found := _first(_forbidden(body))):
         raise invalid_fields(found)
-    _refuse_crowds(model, body)
+    refuse_crowds(model, body)
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
@@ -318,7 +318,7 @@ def _inside(value: Any, path: Location) -> Iterator[tuple[Location, Any]]:
             yield (*path, index), item
 
 
-def _refuse_crowds(model: type[BaseModel], body: object) -> None:
+def refuse_crowds(model: type[BaseModel], body: object) -> None:
     """Raise Invalid for a body with more members than a validator should be given."""
     free: frozenset[str] = getattr(model, "free_fields", frozenset[str]())
     members = cast("dict[str, JsonValue]", body) if isinstance(body, dict) else {"": body}

@@ -32,7 +32,7 @@ from service.prediction.batching import Loaded
 from service.prediction.cache import Cache, Sized
 from service.prediction.first_run import run_once
 from service.prediction.hidden import NoLastLayer, read_by_last_layer
-from service.prediction.training_examples import TrainingExamples, gather, read_input
+from service.prediction.training_examples import Shown, TrainingExamples, gather, read_input
 from service.store import datasets as dataset_store
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import Database
@@ -52,6 +52,8 @@ INDEX_BYTES = 64 << 20
 """Of the vectors of one index, and as many of its pictures."""
 
 KEPT_BYTES = 256 << 20
+"""Of all indexes, with what they show. The datasets that they were made of are not kept."""
+
 WAIT_SECONDS = 30.0
 STEP_SECONDS = 0.015
 """So long an index may hold the thread of the models before others have their turn."""
@@ -90,7 +92,8 @@ class OnModelThread(Protocol):
 
 class _Index(NamedTuple):
     vectors: Tensor  # (searched, hidden)
-    found: TrainingExamples
+    shown: Shown
+    examples: int
     dataset: str
 
 
@@ -134,7 +137,7 @@ class Evidence:
             answers.append(prediction.model_copy(update={"evidence": nearest}))
         searched = EvidenceFrom(
             dataset=index.dataset,
-            examples=index.found.examples,
+            examples=index.examples,
             examples_searched=len(index.vectors),
         )
         return told.model_copy(update={"predictions": answers, "evidence": searched})
@@ -175,7 +178,7 @@ class Evidence:
         except NoLastLayer:
             reason = "The last layer of this model is not one whose inputs can be compared."
             raise EvidenceNotAvailable(reason) from None
-        index = _Index(vectors, found, dataset)
+        index = _Index(vectors, found.shown, found.examples, dataset)
         size = found.bytes + vectors.nbytes
         return self._kept.get(key, lambda: Sized(index, size))
 
@@ -229,7 +232,7 @@ def _nearest(index: _Index, vector: Tensor, count: int) -> list[Neighbour]:
     nearest = distances.sort(stable=True).indices[:count]
     places = cast("list[int]", nearest.tolist())
     return [
-        index.found.shown(place).model_copy(update={"distance": round(distances[place].item(), 6)})
+        index.shown(place).model_copy(update={"distance": round(distances[place].item(), 6)})
         for place in places
     ]
 

@@ -7,9 +7,11 @@ Of many only some are taken, evenly from first to last, so that the same are tak
 # torch annotates some of its functions only in part.
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isnan
+from sys import getsizeof
 from typing import cast
 
 import numpy as np
@@ -42,6 +44,7 @@ class TrainingExamples:
     """`count` things to read, of which `read(model, first, last)` gives vectors (some, hidden).
 
     `shown(number)` tells what a vector stands for, at a distance of 0. `examples` are there in all.
+    `read` needs the dataset; `shown` can be kept without it, and holds `bytes`.
     """
 
     count: int
@@ -116,7 +119,7 @@ def _shown(
                 distance=0,
             )
 
-        return picture, images.nbytes
+        return picture, images.nbytes + places.nbytes + _held(labels)
     lines = None if data.numbers is None else data.numbers[places].tolist()
     excerpts = _excerpts(data, places, target)
     values = None if labels is not None else _values(data, target, places)
@@ -130,7 +133,7 @@ def _shown(
             distance=0,
         )
 
-    return row, 4 * sum(map(len, excerpts))
+    return row, _held(lines, excerpts, labels, values)
 
 
 def _labels(task: Task, batch: Batch) -> list[str] | None:
@@ -197,7 +200,6 @@ def _windows(
         for first in range(0, len(tokens) - 1, window)
     ]
     parts = [parts[at] for at in spread(len(parts), max(1, most // window))]
-    ends = np.cumsum([len(tokens) - 1 for _, tokens in parts])
     known = task.vocabulary.indices
 
     def read(model: nn.Module, first: int, last: int) -> Tensor:
@@ -209,19 +211,39 @@ def _windows(
         vectors = _after_every_word(model, torch.tensor(filled))
         return torch.cat([each[1 : len(row)] for each, row in zip(vectors, rows, strict=True)])
 
-    def shown(number: int) -> Neighbour:
-        part = int(np.searchsorted(ends, number, side="right"))
-        line, tokens = parts[part]
-        words = number - (int(ends[part - 1]) if part else 0) + 1
+    shown, held = _shown_words(data, task, parts)
+    return TrainingExamples(count=len(parts), read=read, shown=shown, examples=targets, bytes=held)
+
+
+def _shown_words(
+    data: TextData, task: NextWord, parts: list[tuple[int, list[str]]]
+) -> tuple[Shown, int]:
+    """Return what shows the words of these parts of lines, and how many bytes that holds."""
+    lines: list[int | None] = []
+    excerpts: list[str] = []
+    followed: list[str] = []
+    for place, tokens in parts:
+        line = None if data.numbers is None else int(data.numbers[place])
+        text = ""
+        for token, following in pairwise(tokens):
+            text += task.tokenizer.behind(text, token)
+            lines.append(line)
+            excerpts.append(_end(text))
+            followed.append(task.tokenizer.shown(following))
+
+    def word(number: int) -> Neighbour:
         return Neighbour(
-            line=None if data.numbers is None else int(data.numbers[line]),
-            excerpt=_end(_written(task, tokens[:words])),
-            token=task.tokenizer.shown(tokens[words]),
-            distance=0,
+            line=lines[number], excerpt=excerpts[number], token=followed[number], distance=0
         )
 
-    held = 64 * sum(len(tokens) for _, tokens in parts)
-    return TrainingExamples(count=len(parts), read=read, shown=shown, examples=targets, bytes=held)
+    return word, _held(lines, excerpts, followed)
+
+
+def _held(*lists: list[int | None] | list[str] | list[float] | None) -> int:
+    """Count the bytes of lists and of what is in them, each thing once."""
+    kept = [each for each in lists if each is not None]
+    things = {id(thing): getsizeof(thing) for each in kept for thing in each}
+    return sum(map(getsizeof, kept)) + sum(things.values())
 
 
 def _words(prepared: Prepared) -> int:
@@ -240,10 +262,3 @@ def _after_every_word(model: nn.Module, tokens: Tensor) -> Tensor:
         with torch.inference_mode():
             return model.hidden(tokens.to(device), state)[0].float().cpu()
     return read_by_last_layer(lambda: model(tokens.to(device), state))
-
-
-def _written(task: NextWord, tokens: Sequence[str]) -> str:
-    text = ""
-    for token in tokens:
-        text += task.tokenizer.behind(text, token)
-    return text

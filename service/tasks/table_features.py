@@ -113,7 +113,7 @@ class CategoryFeature(Outgoing):
 
     kind: Literal["category"] = "category"
     column: str
-    values: list[str]
+    values: Annotated[list[str], Field(fail_fast=True)]
     one_hot: bool
     missing: bool
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cli import clients, output
+from service.cli import clients, refusals
 from service.client import UnauthorizedError
 
 COMMANDS = sorted((Path(clients.__file__).parent).glob("*.py"))
@@ -37,6 +37,6 @@ def test_no_command_makes_a_client_of_its_own(module: Path) -> None:
 
 
 def test_who_has_no_key_is_told_where_to_put_it(capsys: pytest.CaptureFixture[str]) -> None:
-    output.print_problem(UnauthorizedError("Send a key.", status=401))
+    refusals.print_problem(UnauthorizedError("Send a key.", status=401))
 
     assert "TRAINYARD_API_KEY" in capsys.readouterr().err

@@ -1,7 +1,10 @@
 """The nearest training examples: where they stand, and that each is nearest to itself."""
 
+import gc
+import weakref
 from base64 import b64decode
 from io import BytesIO
+from sys import getsizeof
 from typing import Any
 
 import numpy as np
@@ -15,7 +18,7 @@ from service.catalogue import Catalogue, building
 from service.catalogue.discovery import discover
 from service.catalogue.resolving import read_options
 from service.datasets import idx, registry
-from service.datasets.base import Data
+from service.datasets.base import Data, ImageData, TextData
 from service.domain.components import Component
 from service.domain.datasets import (
     AnyDatasetSpec,
@@ -35,6 +38,9 @@ from service.prediction.evidence import (
 from service.prediction.hidden import NoLastLayer, read_by_last_layer
 from service.prediction.training_examples import TrainingExamples, gather, read_input
 from service.store.engine import Database
+from service.tasks.image_classification import ImageExamples
+from service.tasks.sequences import LineExamples
+from tests.api.asking import Asking
 from tests.api.workshop import Workshop
 
 INSTALLED = discover()
@@ -208,6 +214,32 @@ def test_of_many_examples_some_are_taken_evenly_and_always_the_same() -> None:
     assert torch.equal(some.vectors, again.vectors)
 
 
+KEPT: list[tuple[str, str, dict[str, Any], str]] = [
+    ("next_word", "text", {}, "rnn"),
+    ("text_classification", "labelled_text", {"sequence_length": 64}, "mlp"),
+    ("regression", "table", {"target": "power"}, "mlp"),
+    ("image_classification", "idx", {}, "mlp"),
+]
+
+
+@pytest.mark.parametrize(("task", "kind", "options", "architecture"), KEPT)
+def test_what_is_shown_keeps_no_dataset_and_is_counted(
+    task: str, kind: str, options: dict[str, Any], architecture: str
+) -> None:
+    data = data_of(kind)
+    model = Model(task, data, options, architecture)
+    shown, held, before = model.found.shown, model.found.bytes, model.shown()
+    dataset, learned = weakref.ref(data), weakref.ref(model.task)
+
+    del data, model
+    gc.collect()
+
+    assert (dataset(), learned()) == (None, None)
+    assert [shown(number) for number in range(len(before))] == before
+    texts = sum(getsizeof(each.excerpt) for each in before if each.excerpt)
+    assert held > (texts or PIXELS[0].size * len(before))
+
+
 @pytest.mark.parametrize(("kind", "most"), [("table", MAX_FILE_BYTES), ("text", MAX_FILE_BYTES)])
 def test_a_dataset_too_large_to_be_read_beside_requests_is_not_searched(
     kind: str, most: int
@@ -277,6 +309,44 @@ def test_pictures_come_as_the_model_sees_them(workshop: Workshop) -> None:
     assert (nearest["index"], nearest["label"]) == (7, "1")
     assert nearest["distance"] == pytest.approx(0, abs=1e-4)
     assert Image.open(BytesIO(b64decode(nearest["picture"]))).size == (6, 6)
+
+
+def datasets_in_memory() -> int:
+    gc.collect()
+    kinds = {TextData, LineExamples, ImageData, ImageExamples}
+    return sum(type(each) in kinds for each in gc.get_objects())
+
+
+def test_a_dataset_is_not_kept_behind_its_evidence(workshop: Workshop) -> None:
+    workshop.a_trained_job(model="unkept")
+    before = datasets_in_memory()
+
+    predicted(workshop, "unkept", inputs=["I cook"], evidence=3)
+
+    assert datasets_in_memory() == before
+
+
+def test_where_there_are_keys_evidence_needs_one_that_may_read_datasets(
+    workshop: Workshop,
+) -> None:
+    workshop.a_trained_job(model="guarded")
+    keys = "ann:predict:ann-key,ben:train:ben-key"
+    asking = Asking(workshop.database, Catalogue.installed(), api_keys=keys)
+    sent = {"inputs": ["I cook"], "top_k": 2}
+
+    for query, more in (("", {"evidence": 1}), ("?evidence=1", {})):
+        statuses = [
+            asking.request(
+                "POST",
+                f"/v1/models/guarded/predict{asked}",
+                json={**sent, **also},
+                headers={"X-Api-Key": key},
+            ).status_code
+            for key in ("ann-key", "ben-key")
+            for asked, also in ((query, more), ("", {}))
+        ]
+
+        assert statuses == [403, 200, 200, 200]
 
 
 def test_without_its_dataset_or_its_job_a_model_has_no_evidence(workshop: Workshop) -> None:

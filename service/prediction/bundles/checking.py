@@ -20,13 +20,20 @@ from service.catalogue import Catalogue
 from service.domain.bundles import BundleConfig
 from service.domain.problems import Invalid, invalid_field, known_names
 from service.domain.text import clean
-from service.domain.validation import below, to_invalid
+from service.domain.validation import below, refuse_crowds, to_invalid
 from service.prediction.bundles.contents import CONFIG, PREPARATION, WEIGHTS
 from service.prediction.bundles.preparations import PREPARATIONS, longest_text, names_of
 from service.prediction.bundles.unpacking import Unpacked, pointer_of, unpack
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+MOST_CONFIG_BYTES = 1 << 20
+
+_MOST_BRACKETS = 2_000_000
+"""Lists and objects: a tokenizer of a million words has one for each merge. In memory an empty one
+is thirty times as long as it is written."""
+
+_MOST_FIELDS = 1000
 _MOST_NAMED = 5
 _LARGEST = 2**63 - 1
 _HEADER_BYTES = 1 << 20
@@ -46,7 +53,7 @@ class Checked(NamedTuple):
 def checked(content: BinaryIO, catalogue: Catalogue, *, max_bytes: int) -> Generator[Checked]:
     """Read a bundle. Raises Invalid, with pointers below /file, for all that cannot be served."""
     files = unpack(content, max_bytes=max_bytes)
-    config = _read(files.read(CONFIG), BundleConfig, CONFIG)
+    config = _read(files.read(CONFIG, at_most=MOST_CONFIG_BYTES), BundleConfig, CONFIG)
     preparation = files.read(PREPARATION)
     if hashlib.sha256(preparation).hexdigest() != config.preparation_sha256:
         raise _wrong_hash(PREPARATION, "preparation_sha256")
@@ -64,26 +71,34 @@ def checked(content: BinaryIO, catalogue: Catalogue, *, max_bytes: int) -> Gener
 
 
 def _read(raw: bytes, model: type[ModelT], name: str) -> ModelT:
-    """Read a file as `model`. Raises Invalid for each wrong field."""
+    """Read a file as `model`. Raises Invalid for each wrong field, but few of a crowd."""
+    if raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
+        raise invalid_field(pointer_of(name), f"has more than {_MOST_BRACKETS:,} lists and objects")
     try:
         body: object = from_json(raw, allow_inf_nan=False)
     except ValueError:
         raise invalid_field(pointer_of(name), "is no JSON in UTF-8") from None
-    for value in _values(body):
+    for value in _values(body, name):
         _refuse_unstorable(value, name)
+    if name == CONFIG:  # of the lists in a preparation no item is looked at behind a wrong one
+        with below(pointer_of(name)):
+            refuse_crowds(model, body)
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
         raise to_invalid(error, body, prefix=pointer_of(name), model=model) from None
 
 
-def _values(body: object) -> Iterator[object]:
-    """Give all strings and numbers, names of fields too."""
+def _values(body: object, name: str) -> Iterator[object]:
+    """Give all strings and numbers, names of fields too. Raises Invalid for a crowd of fields."""
     waiting = [body]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
             inner = cast("dict[object, object]", value)
+            if len(inner) > _MOST_FIELDS:
+                detail = f"has an object with more than {_MOST_FIELDS:,} fields"
+                raise invalid_field(pointer_of(name), detail)
             waiting += [*inner.keys(), *inner.values()]
         elif isinstance(value, list):
             waiting += cast("list[object]", value)

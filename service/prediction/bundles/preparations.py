@@ -1,6 +1,7 @@
 """What `preparation.json` of somebody else may hold: enough that no prediction can fail on it.
 
-The service believes its own; these are the rules for what comes from elsewhere.
+The service believes its own; these are the rules for what comes from elsewhere. A list may have
+millions of items, so none is looked at behind the first that is wrong.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,15 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.datasets.words import SPECIAL
 from service.tasks.regression import Target
-from service.tasks.table_features import CategoryFeature, CyclicFeature, Features
+from service.tasks.table_features import CategoryFeature, CyclicFeature, Feature, Features
 
 LONGEST_SIDE = 4096
 MOST_CHANNELS = 4
 
 _Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 _Channels = Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
+_Mean = Annotated[float, Field(ge=0, le=255)]
 _Deviation = Annotated[float, Field(gt=0)]
-_Names = Annotated[list[str], Field(min_length=1)]
+_Words = Annotated[list[str], Field(fail_fast=True)]
+_Names = Annotated[list[str], Field(min_length=1, fail_fast=True)]
+_Numbers = Annotated[list[float], Field(fail_fast=True)]
 
 
 class Preparation(BaseModel):
@@ -29,7 +33,7 @@ class Preparation(BaseModel):
 
 class _Tokenizer(Preparation):
     name: Literal["word", "char", "bpe"]
-    merges: list[tuple[str, str]] | None = None
+    merges: Annotated[list[tuple[str, str]], Field(fail_fast=True)] | None = None
 
     @model_validator(mode="after")
     def _has_its_merges(self) -> Self:
@@ -40,7 +44,7 @@ class _Tokenizer(Preparation):
 
 
 class _Texts(Preparation):
-    vocabulary: list[str]
+    vocabulary: _Words
     lowercase: bool
     tokenizer: _Tokenizer
     longest: Annotated[int, Field(ge=0)] | None = None
@@ -72,7 +76,7 @@ class TextClassification(_Texts):
     """Of models that tell classes of texts."""
 
     classes: _Names
-    weights: list[float] | None
+    weights: _Numbers | None
     looked_for: int | None
     sequence_length: Annotated[int, Field(ge=1)]
 
@@ -100,8 +104,8 @@ class ImageClassification(Preparation):
 
     shape: _ImageShape
     classes: _Names
-    mean: list[Annotated[float, Field(ge=0, le=255)]]
-    standard_deviation: list[_Deviation]
+    mean: Annotated[list[_Mean], Field(fail_fast=True)]
+    standard_deviation: Annotated[list[_Deviation], Field(fail_fast=True)]
     sent_as: _Size | None = None
     seen: _Seen | None = None
 
@@ -118,6 +122,9 @@ class ImageClassification(Preparation):
 
 class _Rows(Features):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    features: Annotated[list[Feature], Field(fail_fast=True)]
+    missing: _Numbers = []
 
     @model_validator(mode="after")
     def _can_be_computed(self) -> Self:
@@ -139,7 +146,7 @@ class Classification(_Rows):
 
     target: str
     classes: _Names
-    weights: list[float] | None
+    weights: _Numbers | None
 
 
 class Regression(_Rows):

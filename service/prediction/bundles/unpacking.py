@@ -41,10 +41,10 @@ class Unpacked:
         self._archive = archive
         self._entries = entries
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, *, at_most: int = MAX_ENTRY_BYTES) -> bytes:
         """Return a small file. Raises Invalid."""
-        if self.size(name) > MAX_ENTRY_BYTES:
-            detail = f"must have at most {MAX_ENTRY_BYTES >> 20} MiB"
+        if self.size(name) > at_most:
+            detail = f"must have at most {at_most >> 20} MiB"
             raise invalid_field(pointer_of(name), detail)
         try:
             return read_entry(self._archive, self._entries[name])
