@@ -31,7 +31,7 @@ MOST_CONFIG_BYTES = 1 << 20
 
 _MOST_BRACKETS = 2_000_000
 """Lists and objects: a tokenizer of a million words has one for each merge. In memory an empty one
-is thirty times as long as it is written."""
+is twenty times as long as it is written."""
 
 _MOST_FIELDS = 1000
 _MOST_NAMED = 5
