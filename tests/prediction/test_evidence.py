@@ -40,7 +40,6 @@ from service.prediction.training_examples import TrainingExamples, gather, read_
 from service.store.engine import Database
 from service.tasks.image_classification import ImageExamples
 from service.tasks.sequences import LineExamples
-from tests.api.asking import Asking
 from tests.api.workshop import Workshop
 
 INSTALLED = discover()
@@ -324,29 +323,6 @@ def test_a_dataset_is_not_kept_behind_its_evidence(workshop: Workshop) -> None:
     predicted(workshop, "unkept", inputs=["I cook"], evidence=3)
 
     assert datasets_in_memory() == before
-
-
-def test_where_there_are_keys_evidence_needs_one_that_may_read_datasets(
-    workshop: Workshop,
-) -> None:
-    workshop.a_trained_job(model="guarded")
-    keys = "ann:predict:ann-key,ben:train:ben-key"
-    asking = Asking(workshop.database, Catalogue.installed(), api_keys=keys)
-    sent = {"inputs": ["I cook"], "top_k": 2}
-
-    for query, more in (("", {"evidence": 1}), ("?evidence=1", {})):
-        statuses = [
-            asking.request(
-                "POST",
-                f"/v1/models/guarded/predict{asked}",
-                json={**sent, **also},
-                headers={"X-Api-Key": key},
-            ).status_code
-            for key in ("ann-key", "ben-key")
-            for asked, also in ((query, more), ("", {}))
-        ]
-
-        assert statuses == [403, 200, 200, 200]
 
 
 def test_without_its_dataset_or_its_job_a_model_has_no_evidence(workshop: Workshop) -> None:
