@@ -116,11 +116,13 @@ class Predictor:
 
         Of what is not `wanted` any more when the model is free, nothing is computed. Probabilities
         are calibrated where the version knows its temperature, unless `raw`. Inputs
-        that are `small` are read at once; others in a thread, for the loop must not stand.
+        that are `small` are read at once, if they are few; others in a thread, for the loop must
+        not stand.
         """
         started = time.perf_counter()
         servable, loaded = await self._finder.find(reference)
-        encoded = loaded.task.encode(inputs) if small else await self._read(loaded.task, inputs)
+        at_once = small and _are_few(loaded.task, inputs)
+        encoded = loaded.task.encode(inputs) if at_once else await self._read(loaded.task, inputs)
         temperature = servable.temperature if probabilities == "calibrated" else None
         answer = await self._batcher.answer(
             loaded,
@@ -342,6 +344,12 @@ class Predictor:
     def close(self) -> None:
         """End the thread of the models."""
         self._batcher.close()
+
+
+def _are_few(task: Task, inputs: Sequence[Input]) -> bool:
+    """Tell whether a small body stays little work: few bytes of pixels are stretched to many."""
+    most: int | None = getattr(task, "most_at_once", None)
+    return most is None or len(inputs) <= most
 
 
 def _timings(answer: Answer, *, started: float) -> Timings:

@@ -41,7 +41,10 @@ MAX_SIDE = 512
 """Pixels that images may be stretched to."""
 
 _INFER_AT_ONCE = 256
-_CHANNELS = {"grey": 1, "rgb": 3}
+_STRETCHED_AT_ONCE = 1 << 20
+"""Values of pixels; more take too long for the event loop, however few were sent."""
+
+CHANNELS = {"grey": 1, "rgb": 3}
 
 
 class ImageOptions(TaskOptions):
@@ -142,6 +145,9 @@ class ImageClassification:
         self.shape = shape
         self._size = Size(shape.channels, shape.height, shape.width)
         self._sent_as = sent_as or self._size  # what the data have, before they are stretched
+        self.most_at_once = (
+            None if self._sent_as == self._size else _STRETCHED_AT_ONCE // prod(self._size)
+        )
         self._classes = classes
         self._mean = mean
         self._deviation = deviation
@@ -330,7 +336,7 @@ TASK: TaskKind[ImageOptions] = TaskKind(
 def _size(facts: ImageFacts, options: ImageOptions) -> Size:
     """Tell what images are stretched to; without options, what the data have."""
     return Size(
-        channels=facts.channels if options.colour is None else _CHANNELS[options.colour],
+        channels=facts.channels if options.colour is None else CHANNELS[options.colour],
         height=options.height or facts.height,
         width=options.width or facts.width,
     )
