@@ -10,11 +10,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.datasets.words import SPECIAL
+from service.tasks.image_classification import CHANNELS, MAX_SIDE
 from service.tasks.regression import Target
 from service.tasks.table_features import CategoryFeature, CyclicFeature, Feature, Features
 
-LONGEST_SIDE = 4096
+LONGEST_SIDE = 1024
+"""Of the images of a dataset; what a job stretches them to has its own limit."""
+
 MOST_CHANNELS = 4
+MOST_TOKENS = 4096
 
 _Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
 _Channels = Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
@@ -78,7 +82,7 @@ class TextClassification(_Texts):
     classes: _Names
     weights: _Numbers | None
     looked_for: int | None
-    sequence_length: Annotated[int, Field(ge=1)]
+    sequence_length: Annotated[int, Field(ge=1, le=MOST_TOKENS)]
 
 
 class _Size(Preparation):
@@ -117,7 +121,20 @@ class ImageClassification(Preparation):
         if {len(self.mean), len(self.standard_deviation)} != {self.shape.channels}:
             message = "every channel has a mean and a standard deviation"
             raise ValueError(message)
+        if self.sent_as is not None:
+            _refuse_what_no_job_makes(self.sent_as, self.shape)
         return self
+
+
+def _refuse_what_no_job_makes(sent_as: _Size, made: _Size) -> None:
+    """Raise ValueError, unless each size is that of the data or one that a job may ask for."""
+    sides = (sent_as.height, made.height), (sent_as.width, made.width)
+    if any(made != given and made > MAX_SIDE for given, made in sides):
+        message = f"images are stretched to {MAX_SIDE} pixels at most"
+        raise ValueError(message)
+    if made.channels not in {sent_as.channels, *CHANNELS.values()}:
+        message = "images are made grey or RGB, or keep their channels"
+        raise ValueError(message)
 
 
 class _Rows(Features):
@@ -130,6 +147,9 @@ class _Rows(Features):
     def _can_be_computed(self) -> Self:
         if not self.features:
             message = "a row has a column at least"
+            raise ValueError(message)
+        if len({each.column for each in self.features}) < len(self.features):
+            message = "no column is there twice"
             raise ValueError(message)
         for each in self.features:
             if isinstance(each, CyclicFeature) and each.period <= 0:
