@@ -9,6 +9,7 @@ it: its description changes, and its job may be deleted.
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any, NamedTuple, TypeVar, cast
@@ -32,6 +33,9 @@ from service.tasks.base import Task
 ResultT = TypeVar("ResultT")
 
 ATTEMPTS = 5
+EXAMPLES_KEPT = 256
+"""Examples that are not made anew; the largest, of two pictures, is some ten megabytes."""
+
 WEIGHTS, CONFIG, PREPARATION = "model.safetensors", "config.json", "preparation.json"
 
 
