@@ -115,14 +115,12 @@ class Predictor:
         """Answer each input. Raises ModelNotFound, ModelNotReady, Busy, or Invalid for an input.
 
         Of what is not `wanted` any more when the model is free, nothing is computed. Probabilities
-        are calibrated where the version knows its temperature, unless `raw`. Inputs
-        that are `small` are read at once, if they are few; others in a thread, for the loop must
-        not stand.
+        are calibrated unless `raw`. Inputs that are `small` are read at once, others in a thread.
         """
         started = time.perf_counter()
         servable, loaded = await self._finder.find(reference)
-        at_once = small and _are_few(loaded.task, inputs)
-        encoded = loaded.task.encode(inputs) if at_once else await self._read(loaded.task, inputs)
+        few = small and _are_few(loaded.task, inputs)
+        encoded = loaded.task.encode(inputs) if few else await self._read(loaded.task, inputs)
         temperature = servable.temperature if probabilities == "calibrated" else None
         answer = await self._batcher.answer(
             loaded,

@@ -27,9 +27,11 @@ def test_many_small_pictures_that_are_stretched_are_read_in_a_thread(
 
     async def ask(predictor: Predictor, count: int) -> bool:
         """Tell whether it is too late; who reads at once has nothing to wait for, and no doubt."""
-        inputs: list[Input] = [[[0] * 8] * 8 for _ in range(count)]
+        picture: Input = [[0] * 8 for _ in range(8)]
         try:
-            await predictor.predict("one", inputs, top_k=1, special_tokens=False, small=True)
+            await predictor.predict(
+                "one", [picture] * count, top_k=1, special_tokens=False, small=True
+            )
         except Busy:
             return True
         return False
