@@ -10,6 +10,7 @@ it: its description changes, and its job may be deleted.
 import hashlib
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any, NamedTuple, TypeVar, cast
@@ -33,10 +34,15 @@ from service.tasks.base import Task
 ResultT = TypeVar("ResultT")
 
 ATTEMPTS = 5
-EXAMPLES_KEPT = 256
-"""Examples that are not made anew; the largest, of two pictures, is some ten megabytes."""
+EXAMPLES_KEPT = 64
+MOST_EXAMPLE_BYTES = 1 << 20
+"""Longer ones, of large pictures, are made each time."""
 
 WEIGHTS, CONFIG, PREPARATION = "model.safetensors", "config.json", "preparation.json"
+
+
+_examples = OrderedDict[str, bytes]()
+_making = threading.Lock()
 
 
 class Bundle(NamedTuple):
@@ -137,6 +143,18 @@ def _weights(database: Database, sha256: str) -> Iterator[bytes]:
 
 
 def _example(database: Database, catalogue: Catalogue, bundle: Bundle) -> bytes:
+    """Return the example that is kept, or make it: one at a time, for each takes all weights."""
+    tag = bundle.tag
+    with _making:
+        example = _examples.pop(tag, None) or _new_example(database, catalogue, bundle)
+        if len(example) <= MOST_EXAMPLE_BYTES:
+            _examples[tag] = example
+        while len(_examples) > EXAMPLES_KEPT:
+            _examples.popitem(last=False)
+    return example
+
+
+def _new_example(database: Database, catalogue: Catalogue, bundle: Bundle) -> bytes:
     """Ask the network something, as the service itself would."""
     model = loaded(database, catalogue, bundle)
     inputs = example_of(bundle, model)
