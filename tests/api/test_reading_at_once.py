@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+from pydantic import JsonValue
 
 from service.catalogue import Catalogue
-from service.domain.predictions import Input
 from service.domain.problems import Busy
 from service.prediction.engine import Predictor
 from service.store.deadline import begin_within
@@ -27,7 +27,8 @@ def test_many_small_pictures_that_are_stretched_are_read_in_a_thread(
 
     async def ask(predictor: Predictor, count: int) -> bool:
         """Tell whether it is too late; who reads at once has nothing to wait for, and no doubt."""
-        picture: Input = [[0] * 8 for _ in range(8)]
+        row: list[JsonValue] = [0] * 8
+        picture: list[JsonValue] = [row] * 8
         try:
             await predictor.predict(
                 "one", [picture] * count, top_k=1, special_tokens=False, small=True
