@@ -81,12 +81,16 @@ def _edges() -> Iterator[Case]:
             yield Case(f"600 characters: {name}", 422, "invalid_request", f"/path/{parameter}", method=method, path=template.format_map(LONG), body=body)
 
 
+WITH_SLASHES = {PUT_JOB, "/v1/models/{model}/sessions/{session}"}
+"""Paths that end with an id, of which a slash at the end is a part."""
+
+
 def _methods() -> Iterator[Case]:
     for template in dict.fromkeys(template for _, template in OPERATIONS):
         path = template.format_map(NOBODY)
         if ("PATCH", template) not in OPERATIONS:
             yield Case(f"PATCH {template}", 405, "method_not_allowed", method="PATCH", path=path)
-        if template.startswith("/v1/") and template != PUT_JOB:  # there it is part of the id
+        if template.startswith("/v1/") and template not in WITH_SLASHES:
             yield Case(f"slash at the end: {template}", 404, "path_not_found", method="GET", path=f"{path}/")
 
 
