@@ -16,7 +16,7 @@ from starlette.datastructures import FormData
 
 from service.api.idempotency import body_has_come, digest_of_form
 from service.api.limits import begin_to_wait
-from service.api.problems import BodyTooLarge, UnsupportedMediaType
+from service.api.problems import BodyTooLarge, UnsupportedMediaType, refuse
 from service.domain import validation
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -26,6 +26,7 @@ AT_ONCE_BYTES = 64 * 1024
 """Bodies up to this size are parsed at once; longer ones in a thread: megabytes take a second, and
 nobody else would be answered meanwhile."""
 
+MAX_SPEC_BYTES = 1 << 20
 _MAX_FIELD_BYTES = 1 << 20
 
 
@@ -70,6 +71,22 @@ async def read_form(request: Request, *, max_parts: int) -> FormData:
     begin_to_wait()
     await body_has_come(request, partial(digest_of_form, form))
     return form
+
+
+async def spec_part(form: FormData, *, names: str) -> bytes:
+    """Return the bytes of the one part `spec`: a field, or a file of JSON. Raises Invalid.
+
+    `names` is what the JSON in it names.
+    """
+    parts = form.getlist("spec")
+    if len(parts) != 1:
+        refuse("/spec", f"must be there once: a part `spec` with the JSON that names the {names}")
+    part = parts[0]
+    if isinstance(part, str):
+        return part.encode()
+    if (part.size or 0) > MAX_SPEC_BYTES:
+        refuse("/spec", f"must have at most {MAX_SPEC_BYTES:,} bytes")
+    return await part.read()
 
 
 async def _bounded(request: Request, max_bytes: int) -> bytes:

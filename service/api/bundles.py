@@ -13,7 +13,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from starlette.datastructures import FormData
 
-from service.api.bodies import FORM, media_type_of, read_form, takes, unsupported
+from service.api.bodies import FORM, media_type_of, read_form, spec_part, takes, unsupported
+from service.api.etags import matches
 from service.api.idempotency import Once, body_has_come
 from service.api.limits import Gate, begin_to_wait
 from service.api.parts import ModelPath, PartsOf
@@ -26,6 +27,7 @@ from service.prediction.bundles import archive, checking, contents, onnx_file
 from service.store import imports, registry, versions
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import database_now
+from service.store.gone import again_when_gone
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 import_router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -100,7 +102,7 @@ def download_model(
         }
         if file_format == "onnx":
             onnx_file.check(bundle)
-        if _matches(if_none_match, headers["ETag"]):
+        if matches(if_none_match, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         if file_format == "onnx":
             written = onnx_file.onnx_file(parts.database, parts.catalogue, bundle)
@@ -110,7 +112,7 @@ def download_model(
         pieces = unhurried(archive.packed(files))
         return StreamingResponse(pieces, media_type=_ZIP, headers=headers)
 
-    return contents.trying(answer)
+    return again_when_gone(answer)
 
 
 def unhurried(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -155,17 +157,9 @@ async def _upload(
 
 async def _spec_of(form: FormData, name: str | None) -> ImportSpec:
     """Read the part `spec`, or take the name of the query."""
-    parts = form.getlist("spec")
-    if not parts and name is not None:
+    if "spec" not in form and name is not None:
         return ImportSpec(name=name)
-    if len(parts) != 1:
-        refuse("/spec", "must be there once: a part `spec` with the JSON that names the model")
-    part = parts[0]
-    if not isinstance(part, str) and (part.size or 0) > _IN_MEMORY:
-        refuse("/spec", f"must have at most {_IN_MEMORY:,} bytes")
-    spec = validation.parse(
-        ImportSpec, part.encode() if isinstance(part, str) else await part.read()
-    )
+    spec = validation.parse(ImportSpec, await spec_part(form, names="model"))
     if name not in {None, spec.name}:
         refuse("/name", "is another one than the query says; give it once")
     return spec
@@ -222,12 +216,6 @@ def import_model(
             registry.change_model(session, name, change)
         location = f"/v1/models/{quote(name)}@{made.version}"
         return once.answer(session, made, status=201 if is_new else 200, location=location)
-
-
-def _matches(given: str, tag: str) -> bool:
-    """Compare weakly, as RFC 9110 section 13.1.2 says."""
-    named = [each.strip().removeprefix("W/") for each in given.split(",")]
-    return "*" in named or tag in named
 
 
 def _disposition(name: str) -> str:

@@ -17,6 +17,7 @@ from service.api.bodies import (
     named,
     read_form,
     read_json,
+    spec_part,
     takes,
     unsupported,
 )
@@ -52,7 +53,6 @@ upload_router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 removal_router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 MAX_PARTS = 8
-MAX_SPEC_BYTES = 1 << 20
 
 _FORM_SCHEMA = {
     "schema": {
@@ -142,7 +142,7 @@ async def _upload(request: Request) -> Upload:
     if media_type != FORM:
         raise unsupported(FORM, "application/json")
     form = await read_form(request, max_parts=MAX_PARTS)
-    spec = validation.parse(UploadSpec, await _spec_part(form)).root
+    spec = validation.parse(UploadSpec, await spec_part(form, names="dataset")).root
     return Upload(spec, _files(form))
 
 
@@ -156,19 +156,6 @@ def _written(body: TextDatasetBody | LabelledTextDatasetBody | TableDatasetBody)
         said.setdefault("header", True)  # the keys, whatever the values look like
     kind = TableDatasetSpec if isinstance(body, TableDatasetBody) else LabelledTextDatasetSpec
     return Upload(kind.model_validate(said), {"file": BytesIO(json_rows.as_csv(body.rows))})
-
-
-async def _spec_part(form: FormData) -> bytes:
-    """Return the bytes of the one part `spec`: a field, or a file of JSON."""
-    parts = form.getlist("spec")
-    if len(parts) != 1:
-        refuse("/spec", "must be there once: a part `spec` with the JSON that names the dataset")
-    part = parts[0]
-    if isinstance(part, str):
-        return part.encode()
-    if (part.size or 0) > MAX_SPEC_BYTES:
-        refuse("/spec", f"must have at most {MAX_SPEC_BYTES:,} bytes")
-    return await part.read()
 
 
 def _files(form: FormData) -> dict[str, BinaryIO]:

@@ -91,10 +91,12 @@ def plain_inputs(raw: bytes) -> Sequence[Input] | None:
     inputs = body.get("inputs")
     if not isinstance(inputs, list) or not 0 < len(inputs) <= MAX_INPUTS:
         return None
-    # Pictures in base64 take time to be read, however few bytes they have.
-    if any(isinstance(each, dict) and "b64" in each for each in inputs):
-        return None
-    return inputs
+    return None if hold_files(inputs) else inputs
+
+
+def hold_files(inputs: Sequence[Input]) -> bool:
+    """Tell whether there are files in base64: they take time to be read, however short they are."""
+    return any(isinstance(each, dict) and "b64" in each for each in inputs)
 
 
 def _again(message: Message, receive: Receive) -> Receive:

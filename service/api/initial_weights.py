@@ -1,5 +1,7 @@
 """`initialize_from`: a job that begins with the weights of a model."""
 
+from functools import partial
+
 from service.api.parts import Parts
 from service.domain.beginnings import NO_STATE, KeptCheckpoint
 from service.domain.datasets import DatasetFacts
@@ -8,10 +10,7 @@ from service.store import blobs as blob_store
 from service.store import models as model_store
 from service.store.beginnings import FirstCheckpoint
 from service.store.checkpoints import state_sha256
-from service.store.errors import BlobGone
-
-ATTEMPTS = 5
-"""So often a model is looked up, when it stands for a checkpoint that is replaced meanwhile."""
+from service.store.gone import again_when_gone
 
 
 def take_over(
@@ -24,12 +23,7 @@ def take_over(
     """
     if reference is None:
         return spec, []
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return _take_over(parts, spec, facts, reference, hold=hold)
-        except BlobGone:
-            continue
-    return _take_over(parts, spec, facts, reference, hold=hold)
+    return again_when_gone(partial(_take_over, parts, spec, facts, reference, hold=hold))
 
 
 def _take_over(

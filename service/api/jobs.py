@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from service.api.accepting import accept
 from service.api.bodies import named, read_json, takes
 from service.api.built_ins import facts_of
+from service.api.etags import matches
 from service.api.idempotency import Once
 from service.api.initial_weights import take_over
 from service.api.limits import begin_to_wait
@@ -160,7 +161,7 @@ async def get_job(
     job = await run_in_threadpool(_read, parts, job_id)
     etag, body = _tagged(job)
     seconds = preferred_wait(prefer)
-    known = if_none_match is None or _matches(if_none_match, etag)
+    known = if_none_match is None or matches(if_none_match, etag)
     if seconds > 0 and job.status not in ENDED and known:
         await parts.waiter.wait_for_change(job.id, job.status, seconds=seconds)
         begin_to_wait()
@@ -169,7 +170,7 @@ async def get_job(
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Prefer"}
     if seconds > 0:
         headers["Preference-Applied"] = f"wait={seconds}"
-    if if_none_match is not None and _matches(if_none_match, etag):
+    if if_none_match is not None and matches(if_none_match, etag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 
@@ -240,12 +241,6 @@ def _read(parts: Parts, job_id: str) -> Job:
 def _tagged(job: Job) -> tuple[str, bytes]:
     body = job.model_dump_json().encode()
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"', body
-
-
-def _matches(if_none_match: str, etag: str) -> bool:
-    """Compare weakly, as RFC 9110 section 13.1.2 wants it."""
-    given = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in given or etag in given
 
 
 def _as_json(model: BaseModel) -> Response:

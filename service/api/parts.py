@@ -5,13 +5,13 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Query, Request
 
-from service.api.keeping import Kept
 from service.api.limits import Gate
 from service.api.readiness import Probe
 from service.api.streams import EventFeed
 from service.api.waiting import Waiter
 from service.catalogue import Catalogue
 from service.domain.text import ClientId, ShortText
+from service.keeping import Kept
 from service.prediction.engine import Predictor
 from service.settings import Settings
 from service.store.engine import Database

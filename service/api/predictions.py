@@ -16,7 +16,7 @@ from service.api.bodies import (
     takes,
     unsupported,
 )
-from service.api.direct import SMALL_BYTES
+from service.api.direct import SMALL_BYTES, hold_files
 from service.api.doors import owner_of
 from service.api.limits import begin_to_wait, still_wanted
 from service.api.parts import ModelPath, parts_of
@@ -93,9 +93,7 @@ async def _asked(request: Request, options: Options) -> Asked:
         body = await read_json(request, PredictRequest)
         if body.deadline_ms is not None:
             begin_to_wait(seconds=body.deadline_ms / 1000)
-        # Pictures in base64 take time to be read, however few bytes they have.
-        plain = not any(isinstance(each, dict) and "b64" in each for each in body.inputs)
-        small = plain and len(await request.body()) <= SMALL_BYTES
+        small = not hold_files(body.inputs) and len(await request.body()) <= SMALL_BYTES
         options = Options(
             body.top_k, body.probabilities, body.abstain_below, body.evidence or options.evidence
         )

@@ -11,7 +11,7 @@ def main() -> None:
     from service.cli import serve
 
     if sys.argv[1:] and sys.argv[1] in serve.COMMANDS:
-        serve.app()
+        serve.new_app()()
         return
     from service.cli import app
 

@@ -6,8 +6,6 @@ line itself is wrong.
 
 import sys
 
-import typer
-
 from service.cli import (
     datasets,
     generate,
@@ -24,16 +22,7 @@ from service.cli import (
 from service.cli.demo import command as demo
 from service.client import TrainyardError
 
-app = typer.Typer(
-    name="trainyard",
-    help="Train PyTorch models over HTTP and ask them: one process, one database.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for name, command in serve.COMMANDS.items():
-    app.command(name)(command)
+app = serve.new_app()
 app.add_typer(keys.app, name="keys")
 app.add_typer(recipes.app, name="recipes")
 app.command("train")(train.train)

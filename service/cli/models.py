@@ -9,6 +9,7 @@ import typer
 from service.cli import options, output
 from service.cli.clients import connect
 from service.cli.options import ListByDefault
+from service.domain.models import ModelVersion
 
 TRANSFER_SECONDS = 600.0
 
@@ -115,10 +116,7 @@ def promote_checkpoint(
     """Serve a checkpoint as the model's next version."""
     with connect(url) as client:
         version = client.promote_checkpoint(name, checkpoint)
-    if json:
-        output.print_json(version)
-    else:
-        output.results.print(f"{version.model}@{version.version}", markup=False)
+    _print_version(version, json=json)
 
 
 @app.command("download")
@@ -153,10 +151,7 @@ def import_model(
     """Bring in a model that was downloaded from another service."""
     with connect(url, timeout=TRANSFER_SECONDS) as client:
         version = client.import_model(file, name, description=description)
-    if json:
-        output.print_json(version)
-    else:
-        output.results.print(f"{version.model}@{version.version}", markup=False)
+    _print_version(version, json=json)
 
 
 @app.command("describe")
@@ -211,3 +206,10 @@ def delete_model(
     """Delete a version of a model, or all of its versions."""
     with connect(url) as client:
         client.delete_model(model)
+
+
+def _print_version(version: ModelVersion, *, json: bool) -> None:
+    if json:
+        output.print_json(version)
+    else:
+        output.results.print(f"{version.model}@{version.version}", markup=False)

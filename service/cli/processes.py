@@ -18,9 +18,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
-from service.cli import output, running
+from service.cli import running
 from service.cli.opening import is_migrated, opened
-from service.cli.server import announce, draining, listen, url_of
+from service.cli.server import announce, draining, listen, refuse_address, url_of
 from service.settings import Settings
 
 log = logging.getLogger("trainyard")
@@ -57,7 +57,7 @@ def api(settings: Settings, count: int) -> int:
             port: int = alone.getsockname()[1]
         held = listen(settings.host, port, shared=True)  # it stays ours while replicas come and go
     except OSError as error:
-        output.print_error(f"{error.strerror}. Choose another with --port, or 0 for a free one.")
+        refuse_address(error)
         return 1
     gc.freeze()  # the collector would write to pages that all replicas share
     with held:

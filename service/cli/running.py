@@ -13,9 +13,15 @@ from fastapi import FastAPI
 from service.api.app import create_app
 from service.api.parts import parts_of
 from service.catalogue import Catalogue
-from service.cli import output
 from service.cli.opening import is_migrated, opened, reached
-from service.cli.server import Server, allow_many_connections, announce, draining, listen
+from service.cli.server import (
+    Server,
+    allow_many_connections,
+    announce,
+    draining,
+    listen,
+    refuse_address,
+)
 from service.prediction.engine import Predictor
 from service.prediction.sessions import Sessions
 from service.settings import Settings
@@ -86,7 +92,7 @@ def _serve(
     try:
         listener = listen(settings.host, settings.port, shared=processes > 1)
     except OSError as error:
-        output.print_error(f"{error.strerror}. Choose another with --port, or 0 for a free one.")
+        refuse_address(error)
         return 1
     allow_many_connections()
     app = _build_app(settings, database, processes)

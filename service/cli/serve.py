@@ -78,17 +78,22 @@ def migrate(database_url: DatabaseUrl = None) -> None:
     working.migrate(settings)
 
 
-app = typer.Typer(
-    name="trainyard",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-"""The commands of this module alone: a server starts sooner without those of the client."""
-
 COMMANDS = {"up": up, "api": api, "worker": worker, "migrate": migrate}
-for _name, _command in COMMANDS.items():
-    app.command(_name)(_command)
+
+
+def new_app() -> typer.Typer:
+    """Make the command with what runs the service; it starts sooner without the client's."""
+    app = typer.Typer(
+        name="trainyard",
+        help="Train PyTorch models over HTTP and ask them: one process, one database.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+    return app
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from service.cli import output
 from service.cli.connections import Connection
 
 KEEP_ALIVE_SECONDS = 75
@@ -80,6 +81,11 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
         raise OSError(error.errno, message) from error
     listener.set_inheritable(False)
     return listener
+
+
+def refuse_address(error: OSError) -> None:
+    """Say in plain words why `listen` failed, and what to do."""
+    output.print_error(f"{error.strerror}. Choose another with --port, or 0 for a free one.")
 
 
 def allow_many_connections() -> None:

@@ -8,15 +8,15 @@ takes longer than a small model, and two threads fight for the interpreter.
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import nn
 
-from service.domain.predictions import Prediction
+from service.domain.predictions import Prediction, Timings
 from service.domain.problems import Busy
 from service.prediction.costs import Costs
 from service.tasks.base import Encoded, Task, join
@@ -51,6 +51,23 @@ class Answer(NamedTuple):
     began: float
     ended: float
     batch_size: int
+
+    def timings(self, *, started: float) -> Timings:
+        """Tell where the time went since a request came."""
+        return Timings(
+            queue_ms=_milliseconds(self.began - started),
+            model_ms=_milliseconds(self.ended - self.began),
+            total_ms=_milliseconds(time.perf_counter() - started),
+            batch_size=self.batch_size,
+        )
+
+
+class OnModelThread(Protocol):
+    """Does some work on the thread of the models."""
+
+    def __call__(self, work: Callable[[], ResultT]) -> Awaitable[ResultT]:
+        """Do it when its turn comes."""
+        ...
 
 
 class _Way(NamedTuple):
@@ -220,3 +237,7 @@ def _run(way: _Way, batch: Sequence[_Waiting]) -> list[Answer]:
         answers.append(Answer(predictions[first:last], began, ended, len(predictions)))
         first = last
     return answers
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 3)

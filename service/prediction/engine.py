@@ -23,7 +23,6 @@ from service.domain.predictions import (
     PredictRequest,
     PredictResponse,
     Probabilities,
-    Timings,
 )
 from service.domain.problems import (
     Busy,
@@ -33,7 +32,7 @@ from service.domain.requests import SEED_MAX
 from service.domain.scores import Score, ScoreResponse
 from service.prediction import in_session
 from service.prediction.abstaining import abstaining
-from service.prediction.batching import Answer, Batcher, always
+from service.prediction.batching import Batcher, always
 from service.prediction.evidence import Evidence
 from service.prediction.finding import Finder, Found
 from service.prediction.questions import as_input
@@ -143,7 +142,7 @@ class Predictor:
             task=servable.task,
             temperature=temperature,
             predictions=predictions,
-            timings=_timings(answer, started=started),
+            timings=answer.timings(started=started),
         )
         if evidence is None:
             return told
@@ -348,16 +347,3 @@ def _are_few(task: Task, inputs: Sequence[Input]) -> bool:
     """Tell whether a small body stays little work: few bytes of pixels are stretched to many."""
     most: int | None = getattr(task, "most_at_once", None)
     return most is None or len(inputs) <= most
-
-
-def _timings(answer: Answer, *, started: float) -> Timings:
-    return Timings(
-        queue_ms=_milliseconds(answer.began - started),
-        model_ms=_milliseconds(answer.ended - answer.began),
-        total_ms=_milliseconds(time.perf_counter() - started),
-        batch_size=answer.batch_size,
-    )
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(1000 * seconds, 3)

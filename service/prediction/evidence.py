@@ -10,11 +10,10 @@ meanwhile, and is kept as long as memory allows.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from contextvars import Context
 from functools import partial
 from math import prod
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import torch
 from anyio import CapacityLimiter, to_thread
@@ -28,7 +27,7 @@ from service.domain.jobs import JobSpec
 from service.domain.models import Servable
 from service.domain.predictions import Prediction, PredictResponse
 from service.domain.problems import Conflict, Unavailable
-from service.prediction.batching import Loaded
+from service.prediction.batching import Loaded, OnModelThread
 from service.prediction.cache import Cache, Sized
 from service.prediction.first_run import run_once
 from service.prediction.hidden import NoLastLayer, read_by_last_layer
@@ -39,8 +38,6 @@ from service.store.engine import Database
 from service.store.errors import BlobGone, DatasetNotFound, JobNotFound
 from service.store.job_reads import get_job
 from service.tasks.base import Encoded
-
-ResultT = TypeVar("ResultT")
 
 MAX_EXAMPLES = 20_000
 MAX_FILE_BYTES = 64 << 20
@@ -80,14 +77,6 @@ class EvidenceNotReady(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("The training examples are still being read. Ask again in a moment.")
-
-
-class OnModelThread(Protocol):
-    """Does some work on the thread of the models."""
-
-    def __call__(self, work: Callable[[], ResultT]) -> Awaitable[ResultT]:
-        """Do it when its turn comes."""
-        ...
 
 
 class _Index(NamedTuple):

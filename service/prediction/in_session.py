@@ -11,10 +11,10 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor
 
-from service.domain.predictions import Prediction, PredictRequest, PredictResponse, Timings
+from service.domain.predictions import Prediction, PredictRequest, PredictResponse
 from service.domain.problems import Busy, invalid_field
 from service.prediction.abstaining import abstaining
-from service.prediction.batching import Batcher, Loaded
+from service.prediction.batching import Answer, Batcher, Loaded
 from service.prediction.finding import Found
 from service.prediction.reading import (
     READ_AT_ONCE,
@@ -72,7 +72,7 @@ async def answer(
     noticed = encoded._replace(warnings=[prompt.warnings])
     decode = partial(_decode, loaded, so_far, noticed, asked, temperature or 1.0)
     predictions = await batcher.run(decode)
-    ended = time.perf_counter()
+    answered = Answer(predictions, began, time.perf_counter(), 1)
     if asked.abstain_below is not None:
         predictions = abstaining(predictions, below=asked.abstain_below)
     return PredictResponse(
@@ -82,12 +82,7 @@ async def answer(
         task=servable.task,
         temperature=temperature,
         predictions=predictions,
-        timings=Timings(
-            queue_ms=_milliseconds(began - started),
-            model_ms=_milliseconds(ended - began),
-            total_ms=_milliseconds(ended - started),
-            batch_size=1,
-        ),
+        timings=answered.timings(started=started),
         session=sessions.keep(held, so_far, now=time.monotonic()),
     )
 
@@ -128,7 +123,3 @@ def _decode(
             top_k=asked.top_k,
             special_tokens=asked.special_tokens,
         )
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(1000 * seconds, 3)

@@ -26,7 +26,7 @@ from service.datasets.pictures import as_image, as_png
 from service.datasets.words import END, END_INDEX, UNKNOWN_INDEX
 from service.domain.evidence import Neighbour
 from service.prediction.hidden import NoLastLayer, read_by_last_layer
-from service.tasks.base import Addressed, Batch, Encoded, Prepared, Task
+from service.tasks.base import Addressed, Batch, Encoded, Prepared, Task, bare
 from service.tasks.next_word import NextWord
 from service.tasks.sequences import LineExamples, StreamExamples
 
@@ -73,10 +73,7 @@ def gather(
 
     def read(model: nn.Module, first: int, last: int) -> Tensor:
         inputs = train.at(chosen[first:last]).inputs
-        length = inputs.shape[1] if inputs.ndim == 2 and not inputs.is_floating_point() else 1
-        none: list[list[str]] = [[] for _ in inputs]
-        encoded = Encoded(inputs, [length] * len(inputs), none, none)
-        return read_by_last_layer(lambda: task.infer(model, encoded))
+        return read_by_last_layer(lambda: task.infer(model, bare(inputs)))
 
     return TrainingExamples(
         count=len(numbers), read=read, shown=shown, examples=len(places), bytes=held

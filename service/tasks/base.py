@@ -63,6 +63,17 @@ class Encoded(NamedTuple):
     warnings: list[list[str]]
 
 
+def bare(inputs: Tensor) -> Encoded:
+    """Make of a tensor what a task is asked with: nothing was noticed, and texts are whole."""
+    length = inputs.shape[1] if inputs.ndim == 2 and not inputs.is_floating_point() else 1
+    return Encoded(
+        tensor=inputs,
+        lengths=[length] * len(inputs),
+        unknown=[[] for _ in inputs],
+        warnings=[[] for _ in inputs],
+    )
+
+
 def join(parts: Sequence[Encoded]) -> Encoded:
     """Put inputs together into one batch. Rows of words are padded; `lengths` tells their ends."""
     if len(parts) == 1:

@@ -5,8 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from service.store.engine import Database
 from tests.cli.conftest import LIMIT_SECONDS
+from tests.eventually import eventually
 
 
 class Several:
@@ -53,12 +53,6 @@ def two(sqlite_database: Database, tmp_path: Path) -> Generator[Several]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def eventually(seen: Callable[[], bool]) -> None:
-    until = time.monotonic() + LIMIT_SECONDS
-    while not seen():
-        assert time.monotonic() < until
-
-
 def is_there(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -71,7 +65,7 @@ def test_one_that_dies_is_replaced_and_sigterm_ends_all(two: Several) -> None:
     first, second = two.pids()
     os.kill(first, signal.SIGKILL)
 
-    eventually(lambda: len(two.pids()) == 3)
+    eventually(lambda: len(two.pids()) == 3, within=LIMIT_SECONDS)
     assert is_there(second)
     assert httpx.get(f"{two.url}/livez").status_code == 200
 
@@ -84,7 +78,7 @@ def test_one_that_dies_is_replaced_and_sigterm_ends_all(two: Several) -> None:
 def test_none_outlives_the_first_process(two: Several) -> None:
     two.process.kill()
 
-    eventually(lambda: not any(map(is_there, two.pids())))
+    eventually(lambda: not any(map(is_there, two.pids())), within=LIMIT_SECONDS)
 
 
 def test_a_port_that_another_service_has_is_not_shared(two: Several) -> None:

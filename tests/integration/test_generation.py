@@ -4,8 +4,7 @@ import asyncio
 import json
 import resource
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +13,7 @@ import pytest
 
 from service.client import AsyncClient, Client, ConflictError, InvalidError
 from service.domain.generations import GeneratedToken, Generation
+from tests.eventually import eventually
 from tests.integration.sockets import HOST
 
 MODEL = "writes"
@@ -206,13 +206,6 @@ def opened(client: Client) -> socket.socket:
     """Open a connection that has sent nothing."""
     address = urlsplit(client.url)
     return socket.create_connection((address.hostname, address.port), timeout=30)
-
-
-def eventually(seen: Callable[[], bool]) -> None:
-    """Ask again and again until it is seen."""
-    until = time.monotonic() + 30
-    while not seen():
-        assert time.monotonic() < until
 
 
 def test_what_cannot_be_written_is_refused_before_a_stream_begins(client: Client) -> None:

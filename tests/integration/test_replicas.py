@@ -1,19 +1,14 @@
 """Several API processes over one PostgreSQL: what one of them changes, the others see soon."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from service.store.engine import Database
+from tests.eventually import eventually
 from tests.integration.api_processes import Api, api_processes
 from tests.prediction.test_engine import a_trained_model
-
-DEADLINE_SECONDS = 30
-"""Of a busy machine; it takes a second at most where there is time."""
 
 
 def ask(api: Api, reference: str) -> httpx.Response:
@@ -23,13 +18,6 @@ def ask(api: Api, reference: str) -> httpx.Response:
 
 def version(api: Api, reference: str) -> int | None:
     return ask(api, reference).json().get("version")
-
-
-def eventually(seen: Callable[[], Any]) -> None:
-    """Ask again and again until it is seen; without a pause, as many clients would."""
-    until = time.monotonic() + DEADLINE_SECONDS
-    while not seen():
-        assert time.monotonic() < until
 
 
 @pytest.fixture

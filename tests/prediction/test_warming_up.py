@@ -76,6 +76,13 @@ def move(database: Database, version: int) -> None:
         registry.set_alias(session, "eating", "best-one", version, now=database_now(session))
 
 
+def two_versions(database: Database) -> None:
+    """Train a model twice; the alias stands for the first."""
+    for seed in (0, 1):
+        a_trained_model(database, seed=seed, epochs=1)
+    move(database, 1)
+
+
 def test_the_old_version_answers_while_the_new_one_is_loaded(sqlite_database: Database) -> None:
     catalogue = a_slow_catalogue()
     predictor = Predictor(sqlite_database, catalogue, memory_bytes=1 << 20)
@@ -120,9 +127,7 @@ def test_a_name_asked_for_lately_is_loaded_again_before_anybody_asks(database: D
 def test_a_moved_alias_is_warm_when_the_move_is_answered(sqlite_database: Database) -> None:
     catalogue = a_slow_catalogue()
     predictor = Predictor(sqlite_database, catalogue, memory_bytes=1 << 20)
-    for seed in (0, 1):
-        a_trained_model(sqlite_database, seed=seed, epochs=1)
-    move(sqlite_database, 1)
+    two_versions(sqlite_database)
 
     async def main() -> None:
         assert (await ask(predictor, "eating@best-one")).version == 1
@@ -142,9 +147,7 @@ def test_who_asks_while_an_alias_moves_is_answered_and_never_waits(
 ) -> None:
     catalogue = a_slow_catalogue()
     predictor = Predictor(sqlite_database, catalogue, memory_bytes=1 << 20)
-    for seed in (0, 1):
-        a_trained_model(sqlite_database, seed=seed, epochs=1)
-    move(sqlite_database, 1)
+    two_versions(sqlite_database)
 
     async def main() -> None:
         await ask(predictor, "eating@best-one")

@@ -10,38 +10,31 @@ it: its description changes, and its job may be deleted.
 import hashlib
 import json
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 
-from safetensors.torch import load
 from torch import Tensor, nn
 
 from service.catalogue import Catalogue
 from service.domain.bundles import BundleConfig, Origin
 from service.domain.models import Servable
+from service.keeping import Kept
 from service.prediction.bundles.archive import File
-from service.prediction.bundles.examples import encoded, example_inputs
 from service.prediction.bundles.program import program, way_of
 from service.prediction.bundles.readme import readme
+from service.prediction.example_inputs import example_inputs
+from service.prediction.loading import network
 from service.store import blobs as blob_store
 from service.store.engine import Database
-from service.store.errors import BlobGone
 from service.store.exports import Exported, get_exported
-from service.tasks.base import Task
-
-ResultT = TypeVar("ResultT")
-
-ATTEMPTS = 5
-EXAMPLES_KEPT = 64
-MOST_EXAMPLE_BYTES = 1 << 20
-"""Longer ones, of large pictures, are made each time."""
+from service.tasks.base import Task, bare
 
 WEIGHTS, CONFIG, PREPARATION = "model.safetensors", "config.json", "preparation.json"
 
 
-_examples = OrderedDict[str, bytes]()
+_examples = Kept()
 _making = threading.Lock()
 
 
@@ -66,16 +59,6 @@ class Bundle(NamedTuple):
         """What the file of the bundle is called, without its ending."""
         origin = self.config.origin
         return origin.id if origin.model is None else f"{origin.model}-{origin.version}"
-
-
-def trying(make: Callable[[], ResultT]) -> ResultT:
-    """Make something again when bytes went meanwhile: a job that trains replaces checkpoints."""
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return make()
-        except BlobGone:
-            continue
-    return make()
 
 
 def describe(database: Database, catalogue: Catalogue, reference: str) -> Bundle:
@@ -127,9 +110,7 @@ def files(database: Database, catalogue: Catalogue, bundle: Bundle) -> list[File
 
 def loaded(database: Database, catalogue: Catalogue, bundle: Bundle) -> nn.Module:
     """Build the network with its weights, as the bundle does. Raises BlobGone."""
-    model = catalogue.build_model(bundle.servable.architecture, bundle.task.shape)
-    model.load_state_dict(load(blob_store.read(database, bundle.servable.weights_sha256)))
-    return model.eval().requires_grad_(requires_grad=False)
+    return network(database, catalogue, bundle.servable, bundle.task.shape)
 
 
 def example_of(bundle: Bundle, model: nn.Module) -> Tensor:
@@ -144,21 +125,15 @@ def _weights(database: Database, sha256: str) -> Iterator[bytes]:
 
 def _example(database: Database, catalogue: Catalogue, bundle: Bundle) -> bytes:
     """Return the example that is kept, or make it: one at a time, for each takes all weights."""
-    tag = bundle.tag
     with _making:
-        example = _examples.pop(tag, None) or _new_example(database, catalogue, bundle)
-        if len(example) <= MOST_EXAMPLE_BYTES:
-            _examples[tag] = example
-        while len(_examples) > EXAMPLES_KEPT:
-            _examples.popitem(last=False)
-    return example
+        return _examples.get(bundle.tag, partial(_new_example, database, catalogue, bundle))
 
 
 def _new_example(database: Database, catalogue: Catalogue, bundle: Bundle) -> bytes:
     """Ask the network something, as the service itself would."""
     model = loaded(database, catalogue, bundle)
     inputs = example_of(bundle, model)
-    outputs = bundle.task.infer(model, encoded(inputs))
+    outputs = bundle.task.infer(model, bare(inputs))
     example: dict[str, Any] = {
         "dtype": str(inputs.dtype).removeprefix("torch."),
         "inputs": inputs.tolist(),

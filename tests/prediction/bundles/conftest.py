@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from service.catalogue import Catalogue
 from service.domain.jobs import JobSpec
 from service.domain.problems import Invalid
-from service.prediction.bundles.examples import encoded, example_inputs
 from service.prediction.bundles.onnx_file import Asked
 from service.prediction.bundles.program import program, way_of
-from service.tasks.base import Task
+from service.prediction.example_inputs import example_inputs
+from service.tasks.base import Task, bare
 from tests.requests.small import small_data
 from tests.training.exactness.requests import Requests
 
@@ -87,7 +87,7 @@ def write(
         folder / "model.safetensors",
     )
     save_file({"inputs": inputs}, folder / "inputs.safetensors")
-    expected = task.infer(model.eval(), encoded(inputs))
+    expected = task.infer(model.eval(), bare(inputs))
     preparation = json.loads(task.preparation())
     asked = Asked(model, way_of(spec.task).answer, preparation).eval()
     return Bundled(spec, folder, inputs, expected, asked)

@@ -51,7 +51,7 @@ def test_an_example_is_made_one_time_however_many_ask_for_it(sqlite_database: Da
 def test_the_example_that_was_not_asked_for_the_longest_time_is_made_again(
     sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contents, "EXAMPLES_KEPT", 2)
+    monkeypatch.setattr("service.keeping.MAX_KEPT", 2)
     a_trained_model(sqlite_database)
     catalogue = Meeting.installed()
     first = contents.describe(sqlite_database, catalogue, "eating")

@@ -1,4 +1,4 @@
-"""Answers that took long are kept for who asks the same: datasets never change."""
+"""What took long to make is kept for who asks the same: datasets and versions never change."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -27,6 +27,6 @@ class Kept:
         if len(made) <= MAX_BYTES:
             with self._lock:
                 self._answers[key] = made
-                if len(self._answers) > MAX_KEPT:
+                while len(self._answers) > MAX_KEPT:
                     self._answers.popitem(last=False)
         return made

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from service.domain.shapes import END_OF_TEXT, ImageShape, Shape, TableShape, TextClassShape
-from service.tasks.base import Encoded
 
 _ROWS = 2
 _TOKENS = 6
@@ -31,17 +30,6 @@ def example_inputs(shape: Shape, model: nn.Module, longest: int | None) -> Tenso
         case _:
             words = _words(shape.vocabulary_size, _TOKENS - 1, draws)
             return torch.cat([torch.full((_ROWS, 1), END_OF_TEXT), words], dim=1)
-
-
-def encoded(inputs: Tensor) -> Encoded:
-    """Make of example inputs what a task is asked with."""
-    length = inputs.shape[1] if inputs.ndim == 2 and not inputs.is_floating_point() else 1
-    return Encoded(
-        tensor=inputs,
-        lengths=[length] * len(inputs),
-        unknown=[[] for _ in inputs],
-        warnings=[[] for _ in inputs],
-    )
 
 
 def _words(vocabulary_size: int, length: int, draws: torch.Generator) -> Tensor:
