@@ -8,12 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.load import Load, Measured, measure
+from benchmarks.load import Load, Measured, sender
 from benchmarks.running import trainyard
 from service.client import Client
 from service.training.device import cpu_name
@@ -31,6 +31,8 @@ LONG_JOB = {
 }
 STEADY_RATE = 100.0
 
+Sender = Callable[[Load], Measured]
+
 
 def main() -> None:
     """Measure and print the tables."""
@@ -40,7 +42,7 @@ def main() -> None:
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with trainyard(folder) as service:
+        with trainyard(folder) as service, sender() as send:
             ours = service.url
             with Client(ours) as client:
                 client.wait_for_job(client.create_job(JOB).id, deadline=300)
@@ -48,25 +50,25 @@ def main() -> None:
             target = f"{ours}/v1/models/clothes/predict"
             print(f"{datetime.now(UTC).date()}, {cpu_name()}, {os.cpu_count()} cores\n")
             if given.only in {None, "training"}:
-                beside_training(ours, target, body, given.seconds)
+                beside_training(send, ours, target, body, given.seconds)
             if given.only in {None, "idle"}:
-                idle_connections(ours, target, body, given.seconds)
+                idle_connections(send, ours, target, body, given.seconds)
 
 
-def beside_training(service: str, target: str, body: bytes, seconds: float) -> None:
+def beside_training(send: Sender, service: str, target: str, body: bytes, seconds: float) -> None:
     """Compare p99 at a steady rate with and without a job; and the job's speed."""
     steady = Load(target, body, 4, 2 * seconds, rate=STEADY_RATE)
     ratios: list[float] = []
     kept: list[float] = []
     with Client(service) as client:
         for _ in range(3):
-            quiet = checked(steady)
+            quiet = checked(send, steady)
             job = client.create_job(LONG_JOB)
             while client.get_job(job.id).progress.step < 5:
                 time.sleep(0.2)
             alone = steps_per_second(client, job.id, seconds)
             began = client.get_job(job.id).progress.step, time.perf_counter()
-            busy = checked(steady)
+            busy = checked(send, steady)
             done = client.get_job(job.id).progress.step - began[0]
             beside = done / (time.perf_counter() - began[1])
             client.cancel_job(job.id)
@@ -89,14 +91,14 @@ def steps_per_second(client: Client, job_id: str, seconds: float) -> float:
     return (client.get_job(job_id).progress.step - began) / (time.perf_counter() - started)
 
 
-def idle_connections(service: str, target: str, body: bytes, seconds: float) -> None:
+def idle_connections(send: Sender, service: str, target: str, body: bytes, seconds: float) -> None:
     """Compare latencies with 1,000 idle connections and 200 waiting requests to those without."""
     load = Load(target, body, 8, seconds)
-    quiet = checked(load)
+    quiet = checked(send, load)
     with Client(service) as client:
         job = client.create_job({**LONG_JOB, "training": {"max_steps": 5, "device": "mps"}})
         with crowd(service, job.id):
-            crowded = checked(load)
+            crowded = checked(send, load)
         client.cancel_job(job.id)
     print(
         "\n| with 1,000 idle connections and 200 × Prefer: wait | ratio |\n| --- | ---: |\n"
@@ -121,9 +123,9 @@ def crowd(service: str, job_id: str) -> Generator[None]:
             process.terminate()
 
 
-def checked(load: Load) -> Measured:
+def checked(send: Sender, load: Load) -> Measured:
     """Measure; every answer must be a good one."""
-    measured = measure(load)
+    measured = send(load)
     if measured.errors:
         message = f"{measured.errors} requests to {load.url} were refused"
         raise SystemExit(message)

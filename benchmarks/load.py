@@ -6,9 +6,11 @@ connection sends its next request when it has the answer; with a rate, it waits 
 
 import asyncio
 import multiprocessing
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -34,11 +36,18 @@ class Measured(NamedTuple):
     errors: int
 
 
-def measure(load: Load) -> Measured:
-    """Send the load from a process of its own."""
+@contextmanager
+def sender() -> Generator[Callable[[Load], Measured]]:
+    """Start a process that sends loads, so that no load pays for its start."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        latencies, errors, seconds = pool.apply(_send_all, (load,))
-    return summary(latencies, errors, seconds)
+        pool.apply(os.getpid)
+        yield lambda load: summary(*pool.apply(_send_all, (load,)))
+
+
+def measure(load: Load) -> Measured:
+    """Send one load from a process of its own."""
+    with sender() as send:
+        return send(load)
 
 
 def summary(latencies: Sequence[float], errors: int, seconds: float) -> Measured:

@@ -1,13 +1,14 @@
 """The short way of a prediction: what is asked for most often, past the routing of the framework.
 
 To find a route, to read its parameters and to wrap it takes the framework longer than a small model
-computes. A JSON body of `inputs` alone, without a query, needs none of that: it is answered here,
-behind the doors and limits that all requests pass. Whatever else comes, and whatever is wrong,
-takes the ordinary way, and so has the ordinary answers.
+computes. A JSON body of `inputs`, with or without `top_k`, and without a query, needs none of that:
+it is answered here, behind the doors and limits that all requests pass. Whatever else comes, and
+whatever is wrong, takes the ordinary way, and so has the ordinary answers.
 """
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from fastapi import FastAPI, Request, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,7 +18,7 @@ from service.api.parts import parts_of
 from service.api.problems import render
 from service.api.scopes import check_scope
 from service.domain import validation
-from service.domain.predictions import MAX_INPUTS, Input, PredictRequest
+from service.domain.predictions import MAX_INPUTS, MAX_TOP_K, Input, PredictRequest
 from service.domain.problems import Problem
 
 SMALL_BYTES = 16 * 1024
@@ -26,6 +27,13 @@ SMALL_BYTES = 16 * 1024
 _PATH = re.compile(r"/v1/models/([!-.0-~]{1,512})/predict")
 _LENGTH = re.compile(rb"\d{1,5}")
 _DEFAULTS = PredictRequest(inputs=[None])
+
+
+class Plain(NamedTuple):
+    """What a plain question says."""
+
+    inputs: Sequence[Input]
+    top_k: int
 
 
 class DirectPredictions:
@@ -42,13 +50,13 @@ class DirectPredictions:
             return
         message = await receive()
         body: bytes = message.get("body", b"")
-        inputs = None if message.get("more_body") else plain_inputs(body)
-        if inputs is None:
+        asked = None if message.get("more_body") else plainly(body)
+        if asked is None:
             await self._app(scope, _again(message, receive), send)
             return
         request = Request(scope, receive)
         try:
-            answer = await _answer(request, model, inputs)
+            answer = await _answer(request, model, asked)
         except Problem as problem:
             answer = render(request, problem)
         await answer(scope, receive, send)
@@ -66,7 +74,7 @@ def _plainly_asked(scope: Scope) -> str | None:
     return path[1] if path and plain else None
 
 
-async def _answer(request: Request, model: str, inputs: Sequence[Input]) -> Response:
+async def _answer(request: Request, model: str, asked: Plain) -> Response:
     app: FastAPI = request.app
     parts = parts_of(app)
     if parts.settings.keys:
@@ -74,8 +82,8 @@ async def _answer(request: Request, model: str, inputs: Sequence[Input]) -> Resp
     begin_to_wait()
     answer = await parts.predictor.predict(
         model,
-        inputs,
-        top_k=_DEFAULTS.top_k,
+        asked.inputs,
+        top_k=asked.top_k,
         special_tokens=_DEFAULTS.special_tokens,
         small=True,
         wanted=still_wanted(request),
@@ -83,15 +91,17 @@ async def _answer(request: Request, model: str, inputs: Sequence[Input]) -> Resp
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-def plain_inputs(raw: bytes) -> Sequence[Input] | None:
-    """Read `{"inputs": […]}` and nothing else; None for all that needs a closer look."""
+def plainly(raw: bytes) -> Plain | None:
+    """Read `{"inputs": […]}`, and perhaps `top_k`; None for all that needs a closer look."""
     body = validation.plain_json(raw)
-    if not isinstance(body, dict) or len(body) != 1:
+    if not isinstance(body, dict) or not body.keys() <= {"inputs", "top_k"}:
         return None
-    inputs = body.get("inputs")
-    if not isinstance(inputs, list) or not 0 < len(inputs) <= MAX_INPUTS:
+    inputs, top_k = body.get("inputs"), body.get("top_k", _DEFAULTS.top_k)
+    if not isinstance(inputs, list) or not 0 < len(inputs) <= MAX_INPUTS or hold_files(inputs):
         return None
-    return None if hold_files(inputs) else inputs
+    if not isinstance(top_k, int) or isinstance(top_k, bool) or not 0 < top_k <= MAX_TOP_K:
+        return None
+    return Plain(inputs, top_k)
 
 
 def hold_files(inputs: Sequence[Input]) -> bool:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from service.api.parts import ModelPath, PartsOf
 from service.api.problems import problem_responses
-from service.domain.predictions import PredictionsOverTime
+from service.domain.predictions import MAX_TOP_K, PredictionsOverTime
 from service.domain.text import LongText
 
 router = APIRouter(prefix="/v1/models", tags=["predictions"])
@@ -24,7 +24,7 @@ async def predictions_over_time(
             examples=["I like eating"],
         ),
     ] = "",
-    top_k: Annotated[int, Query(ge=1, le=1000, description="Candidates for each.")] = 5,
+    top_k: Annotated[int, Query(ge=1, le=MAX_TOP_K, description="Candidates for each.")] = 5,
     limit: Annotated[
         int, Query(ge=1, le=100, description="Of more checkpoints, so many from first to last.")
     ] = 20,

@@ -25,6 +25,7 @@ from service.api.scopes import check_scope
 from service.domain.evidence import MAX_INPUTS_WITH_EVIDENCE, MAX_NEIGHBOURS
 from service.domain.predictions import (
     MAX_INPUTS,
+    MAX_TOP_K,
     Input,
     PredictRequest,
     PredictResponse,
@@ -74,7 +75,9 @@ class Asked(NamedTuple):
     """The whole body, where it names a session."""
 
 
-TopK = Annotated[int, Query(ge=1, le=1000, description="For pictures; JSON bodies have top_k.")]
+TopK = Annotated[
+    int, Query(ge=1, le=MAX_TOP_K, description="For pictures; JSON bodies have top_k.")
+]
 _FOR_PICTURES = "For pictures; JSON bodies have a field of this name."
 EvidenceOf = Annotated[
     int | None,

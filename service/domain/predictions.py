@@ -9,6 +9,7 @@ from service.domain.evidence import EvidenceCount, EvidenceFrom, Neighbour
 from service.domain.sessions import InSession, MustExist, SessionState
 
 MAX_INPUTS = 1024
+MAX_TOP_K = 1000
 
 Input = JsonValue | bytes
 """One input: JSON as it was sent, or the bytes of an image file."""
@@ -46,7 +47,7 @@ class PredictRequest(Incoming):
         description="Texts; images: rows of pixels 0…255, or {'b64': a PNG or JPEG}; rows of a "
         "table: {'column': value}, null where a value is missing."
     )
-    top_k: int = Field(default=5, ge=1, le=1000, description="Candidates per input.")
+    top_k: int = Field(default=5, ge=1, le=MAX_TOP_K, description="Candidates per input.")
     special_tokens: bool = Field(
         default=False, description="Also list <eos> and <unk> among the next words."
     )

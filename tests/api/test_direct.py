@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.api.direct import plain_inputs
+from service.api.direct import Plain, plainly
 from service.domain import validation
 from service.domain.predictions import PredictRequest
 from service.domain.problems import Problem
@@ -20,7 +20,12 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 BODIES = st.fixed_dictionaries(
-    {}, optional={"inputs": st.lists(VALUES, max_size=3) | VALUES, "top_k": NUMBERS}
+    {},
+    optional={
+        "inputs": st.lists(VALUES, max_size=3) | VALUES,
+        "top_k": st.integers(-1, 1002) | VALUES,
+        "evidence": NUMBERS,
+    },
 )
 
 
@@ -38,29 +43,46 @@ def ordinary(raw: bytes) -> PredictRequest | None:
 @example(b'{"inputs": [NaN]}')
 @example(b'{"inputs": ["a"], "inputs": ["b"]}')
 def test_what_it_takes_the_ordinary_way_reads_as_the_same(raw: bytes) -> None:
-    inputs = plain_inputs(raw)
+    asked = plainly(raw)
 
-    if inputs is not None:
-        assert ordinary(raw) == PredictRequest(inputs=inputs)  # pyright: ignore[reportArgumentType]
+    if asked is not None:
+        read = PredictRequest(**asked._asdict())
+        assert ordinary(raw) == read
 
 
 @pytest.mark.parametrize(
-    "body", [{"inputs": ["I like"]}, {"inputs": [[[0, 255], [1, 2]], {"a": 1}]}]
+    ("body", "top_k"),
+    [
+        ({"inputs": ["I like"]}, 5),
+        ({"inputs": [[[0, 255], [1, 2]], {"a": 1}]}, 5),
+        ({"inputs": ["I like"], "top_k": 3}, 3),
+        ({"top_k": 1000, "inputs": ["I like"]}, 1000),
+    ],
 )
-def test_it_takes_what_is_asked_most(body: dict[str, Any]) -> None:
-    assert plain_inputs(json.dumps(body).encode()) == body["inputs"]
+def test_it_takes_what_is_asked_most(body: dict[str, Any], top_k: int) -> None:
+    assert plainly(json.dumps(body).encode()) == Plain(body["inputs"], top_k)
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        {"inputs": ["I like"], "top_k": 3},
+        {"inputs": ["I like"], "probabilities": "raw"},
+        {"inputs": ["I like"], "top_k": True},
+        {"inputs": ["I like"], "top_k": 1001},
         {"inputs": ["I like"] * 1025},
         {"inputs": [{"b64": "iVBORw0KGgo="}]},
         {"inputs": "I like"},
         ["I like"],
     ],
-    ids=["an option", "too many", "a file", "no list", "no object"],
+    ids=[
+        "an option",
+        "no number",
+        "too many candidates",
+        "too many",
+        "a file",
+        "no list",
+        "no object",
+    ],
 )
 def test_it_leaves_everything_else(body: Any) -> None:
-    assert plain_inputs(json.dumps(body).encode()) is None
+    assert plainly(json.dumps(body).encode()) is None
