@@ -98,11 +98,15 @@ def new_app() -> typer.Typer:
 
 @contextmanager
 def _without_collections() -> Generator[None]:
-    """Import without looking for garbage: imports make none, and each look takes longer."""
+    """Import without looking for garbage: imports make none, and each look takes longer.
+
+    What is there at the end stays, and is not looked through again: the next look took 0.2 s.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
 
 
