@@ -27,6 +27,8 @@ class Server(NamedTuple):
     packages: Sequence[str]
     command: Callable[[str, Path, str], Sequence[str]]
     path: str = "/predict"
+    new_words: bool = False
+    """Whether it is asked about other words each time; of pictures nothing is remembered."""
 
 
 class Running(NamedTuple):
@@ -64,6 +66,7 @@ SERVERS = (
     Server("Ray Serve", ("ray[serve]==2.60.0",), _script("ray_server")),
     Server("MLflow", ("mlflow==3.17.2",), _script("mlflow_server"), "/invocations"),
     Server("Trainyard", (), _trainyard(), OURS),
+    Server("Trainyard, each prompt new", (), _trainyard(), OURS, new_words=True),
     Server("Trainyard, 2 processes", (), _trainyard("--processes", "2"), OURS),
 )
 

@@ -30,6 +30,7 @@ from service.store import models as model_store
 from service.store.engine import Database
 from service.store.errors import DatabaseBusy, DatabaseUnavailable
 from service.store.gone import again_when_gone
+from service.tasks.prefixes import remember
 
 LOOKING_THREADS = 4
 BUSY_SECONDS = 10.0
@@ -243,7 +244,8 @@ class Finder:
         # Convolutions on the CPU like the channels last: 1.6 times as fast; other layers ignore it.
         # (torch's stubs do not know the argument.)
         cast("Any", model).to(memory_format=torch.channels_last)
-        return Sized(Loaded(model, task), servable.weights_bytes + len(preparation))
+        kept = remember(model)
+        return Sized(Loaded(model, task), servable.weights_bytes + len(preparation) + kept)
 
 
 def _timed(look: Callable[[str], ResultT]) -> Callable[[str], tuple[float, ResultT]]:

@@ -13,6 +13,7 @@ from service.domain.predictions import Input
 from service.domain.problems import FieldError, Invalid
 from service.domain.text import clean
 from service.tasks.base import Encoded
+from service.tasks.prefixes import prefixes_of
 
 MAX_WORDS = 1024
 """Of a longer input only the last words are read, and a warning says so."""
@@ -117,6 +118,10 @@ def last_logits(model: nn.Module, tokens: Tensor, window: int) -> Tensor:
     """
     if isinstance(model, WithContext):
         tokens = tokens[:, -model.context :]
+    prefixes = prefixes_of(model, tokens.shape[1])
+    if prefixes is not None:
+        behind = prefixes.read(model, tokens)
+        return functional.linear(behind, *cast("WithOutput", model).output()).float().cpu()
     device = next(model.parameters()).device
     sequence_model = cast("SequenceModel", model)
     state = sequence_model.initial_state(len(tokens))
