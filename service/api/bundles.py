@@ -106,7 +106,8 @@ def download_model(
             return Response(status_code=304, headers=headers)
         if file_format == "onnx":
             written = onnx_file.onnx_file(parts.database, parts.catalogue, bundle)
-            return Response(written, media_type=_ONNX, headers=headers)
+            headers["Content-Length"] = str(written.size)
+            return StreamingResponse(written.pieces(), media_type=_ONNX, headers=headers)
         files = contents.files(parts.database, parts.catalogue, bundle)
         headers["Content-Length"] = str(archive.size_of(files))
         pieces = unhurried(archive.packed(files))

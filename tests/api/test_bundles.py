@@ -12,6 +12,7 @@ from contextvars import copy_context
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import numpy as np
@@ -127,6 +128,7 @@ def test_a_file_of_onnx_says_what_the_service_says(workshop: Workshop) -> None:
     best = asked.json()["predictions"][0]["candidates"][0]
     assert words[2 + int(logits[0, 2:].argmax())] == best["token"]
     assert 'filename="cook-1.onnx"' in answer.headers["Content-Disposition"]
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
 
 
 def test_without_its_library_onnx_is_refused_with_what_to_install(
@@ -139,6 +141,21 @@ def test_without_its_library_onnx_is_refused_with_what_to_install(
     answer = workshop.raw("GET", "/v1/models/cook/download?format=onnx")
     assert (answer.status_code, answer.json()["code"]) == (409, "onnx_not_installed")
     assert "pip install 'trainyard[onnx]'" in answer.json()["detail"]
+
+
+def test_who_waits_too_long_for_another_export_comes_again_and_has_loaded_no_weights(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading = Mock()
+    monkeypatch.setattr(onnx_file, "loaded", loading)
+    monkeypatch.setattr(onnx_file, "PATIENCE_SECONDS", 0.01)
+
+    with onnx_file._exporting:  # pyright: ignore[reportPrivateUsage]
+        answer = workshop.raw("GET", "/v1/models/cook/download?format=onnx")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_busy")
+    assert "Retry-After" in answer.headers
+    loading.assert_not_called()
 
 
 def test_a_korean_name_comes_in_two_spellings(workshop: Workshop) -> None:

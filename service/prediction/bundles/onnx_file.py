@@ -10,15 +10,18 @@ prepared is in it, too, as metadata. Needs the extra `onnx`.
 import io
 import json
 import warnings
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
+from tempfile import TemporaryFile
 from threading import Lock
-from typing import Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from service.catalogue import Catalogue
-from service.domain.problems import Conflict
+from service.domain.problems import Busy, Conflict
 from service.domain.shapes import TextClassShape, TextShape
 from service.prediction.bundles.contents import CONFIG, PREPARATION, Bundle, example_of, loaded
 from service.prediction.bundles.program import Answer, way_of
@@ -28,7 +31,13 @@ OPSET = 17
 MOST_BYTES = 1 << 30
 """A file of ONNX with its weights in it has at most 2 GiB."""
 
-_exporting = Lock()  # the exporter keeps what it does in globals
+_PIECE = 1 << 20
+
+PATIENCE_SECONDS = 60
+"""How long a download waits for its turn."""
+
+_exporting = Lock()
+"""The exporter keeps what it does in globals; and one has its weights in memory four times."""
 
 
 class OnnxNotInstalled(Conflict):
@@ -68,6 +77,19 @@ class Asked(nn.Module):
         return self._answer(self.model, inputs, self._preparation)
 
 
+class Written(NamedTuple):
+    """A file, at its beginning, and its size in bytes."""
+
+    file: IO[bytes]
+    size: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """Read it to its end, and let it go."""
+        with self.file as file:
+            while piece := file.read(_PIECE):
+                yield piece
+
+
 def check(bundle: Bundle) -> None:
     """Raise OnnxNotInstalled and ModelNotExportable."""
     if find_spec("onnx") is None:
@@ -76,15 +98,33 @@ def check(bundle: Bundle) -> None:
         raise ModelNotExportable(f"its weights are more than {MOST_BYTES >> 20} MiB")
 
 
-def onnx_file(database: Database, catalogue: Catalogue, bundle: Bundle) -> bytes:
-    """Write the file. Raises OnnxNotInstalled, ModelNotExportable and BlobGone."""
+def onnx_file(database: Database, catalogue: Catalogue, bundle: Bundle) -> Written:
+    """Write the file. Raises OnnxNotInstalled, ModelNotExportable, BlobGone, and Busy.
+
+    One at a time; it is on the disk when another's turn comes, however slowly it is fetched.
+    """
     check(bundle)
-    model = loaded(database, catalogue, bundle)
     preparation = bundle.small[PREPARATION]
-    asked = Asked(model, way_of(bundle.servable.task).answer, json.loads(preparation)).eval()
     metadata = {"config": bundle.small[CONFIG].decode(), "preparation": preparation.decode()}
     reads_texts = isinstance(bundle.task.shape, TextShape | TextClassShape)
-    return exported(asked, example_of(bundle, model), metadata, reads_texts=reads_texts)
+    with _alone():
+        model = loaded(database, catalogue, bundle)
+        asked = Asked(model, way_of(bundle.servable.task).answer, json.loads(preparation)).eval()
+        content = exported(asked, example_of(bundle, model), metadata, reads_texts=reads_texts)
+        file = TemporaryFile()  # noqa: SIM115  whoever sends it closes it
+        file.write(content)
+        file.seek(0)
+    return Written(file, len(content))
+
+
+@contextmanager
+def _alone() -> Generator[None]:
+    if not _exporting.acquire(timeout=PATIENCE_SECONDS):
+        raise Busy
+    try:
+        yield
+    finally:
+        _exporting.release()
 
 
 def exported(
@@ -92,7 +132,7 @@ def exported(
 ) -> bytes:
     """Write a network that takes `inputs` and any number of such; of texts any length.
 
-    Raises ModelNotExportable where it does what ONNX has no words for.
+    For one thread at a time. Raises ModelNotExportable where it does what ONNX has no words for.
     """
     import onnx  # noqa: PLC0415  an optional dependency
     from torch.onnx import OnnxExporterError  # noqa: PLC0415  many modules that few servers need
@@ -102,7 +142,7 @@ def exported(
         axes["inputs"][1] = "time"
     content = io.BytesIO()
     export = cast("Any", torch.onnx).export  # its types forget that the older one takes a buffer
-    with _exporting, torch.no_grad(), warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of every size that it takes for constant
         try:
             # The other exporter needs more to be installed, and much longer (torch 2.13).
