@@ -101,7 +101,8 @@ class Evidence:
         self._run = run
         self._kept = Cache[_Key, _Index](memory_bytes=KEPT_BYTES)
         self._being_made: dict[_Key, asyncio.Task[_Index]] = {}
-        self._maker = CapacityLimiter(1)
+        self._turn = asyncio.Semaphore()  # an index holds its dataset while it is made
+        self._makers = CapacityLimiter(1)
         self._seekers = CapacityLimiter(1)
 
     async def beside(
@@ -159,17 +160,18 @@ class Evidence:
 
     async def _make(self, key: _Key, servable: Servable, loaded: Loaded) -> _Index:
         """Read all chosen examples, one step after the other."""
-        try:
-            width = await self._run(partial(_width, loaded))
-            gathered = partial(self._gather, servable, loaded, key.job, width)
-            found, dataset = await to_thread.run_sync(gathered, limiter=self._maker)
-            vectors = await self._read(found, loaded)
-        except NoLastLayer:
-            reason = "The last layer of this model is not one whose inputs can be compared."
-            raise EvidenceNotAvailable(reason) from None
-        index = _Index(vectors, found.shown, found.examples, dataset)
-        size = found.bytes + vectors.nbytes
-        return self._kept.get(key, lambda: Sized(index, size))
+        async with self._turn:
+            try:
+                width = await self._run(partial(_width, loaded))
+                gathered = partial(self._gather, servable, loaded, key.job, width)
+                found, dataset = await to_thread.run_sync(gathered, limiter=self._makers)
+                vectors = await self._read(found, loaded)
+            except NoLastLayer:
+                reason = "The last layer of this model is not one whose inputs can be compared."
+                raise EvidenceNotAvailable(reason) from None
+            index = _Index(vectors, found.shown, found.examples, dataset)
+            size = found.bytes + vectors.nbytes
+            return self._kept.get(key, lambda: Sized(index, size))
 
     async def _read(self, found: TrainingExamples, loaded: Loaded) -> Tensor:
         vectors: list[Tensor] = []
