@@ -48,13 +48,16 @@ class DirectPredictions:
         if model is None:
             await self._app(scope, receive, send)
             return
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        asked = None if message.get("more_body") else plainly(body)
+        request = Request(scope, receive)
+        try:
+            message = await receive()
+        except Problem as problem:  # it did not come in time, and the framework is further inside
+            await render(request, problem)(scope, receive, send)
+            return
+        asked = None if message.get("more_body") else plainly(message.get("body", b""))
         if asked is None:
             await self._app(scope, _again(message, receive), send)
             return
-        request = Request(scope, receive)
         try:
             answer = await _answer(request, model, asked)
         except Problem as problem:

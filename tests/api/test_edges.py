@@ -86,18 +86,25 @@ def test_a_known_etag_waits_and_an_unknown_one_does_not(
     assert unchanged.headers["Preference-Applied"] == "wait=1"
 
 
+@pytest.mark.parametrize("begins", [b"", b"{"], ids=["nothing of it", "a part of it"])
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/models/eating/predict"])
 def test_a_body_that_stops_arriving_is_given_up(
-    database: Database, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    catalogue: Catalogue,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    begins: bytes,
 ) -> None:
     monkeypatch.setattr(BodyLimits, "piece_seconds", 0.05)
 
     async def stalled() -> AsyncIterator[bytes]:
-        yield b"{"
+        if begins:
+            yield begins
         await asyncio.Event().wait()
 
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", "Content-Length": "20"}
     client = Asking(database, catalogue)
-    answer = client.request("POST", "/v1/jobs", content=stalled(), headers=headers)
+    answer = client.request("POST", path, content=stalled(), headers=headers)
     assert answer.status_code == 408
     assert answer.json()["code"] == "request_timeout"
     assert answer.headers["Connection"] == "close"
