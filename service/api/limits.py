@@ -63,9 +63,14 @@ def begin_to_wait(*, seconds: float = WAIT_SECONDS) -> None:
 
 def still_wanted(request: Request) -> Callable[[], bool]:
     """Make the test of whether an answer helps anybody: its client is there, and in time."""
-    until = ends_at()
+    until, is_heard = ends_at(), still_heard(request)
+    return lambda: time.monotonic() <= until and is_heard()
+
+
+def still_heard(request: Request) -> Callable[[], bool]:
+    """Make the test of whether the client is there, for what has begun in time."""
     is_closing: Callable[[], bool] = request.scope.get("extensions", {}).get(IS_CLOSING, bool)
-    return lambda: time.monotonic() <= until and not is_closing()
+    return lambda: not is_closing()
 
 
 class BodyLimits:

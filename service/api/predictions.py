@@ -18,7 +18,7 @@ from service.api.bodies import (
 )
 from service.api.direct import SMALL_BYTES, hold_files
 from service.api.doors import owner_of
-from service.api.limits import begin_to_wait, still_wanted
+from service.api.limits import begin_to_wait, still_heard, still_wanted
 from service.api.parts import ModelPath, parts_of
 from service.api.problems import problem_responses, refuse
 from service.api.scopes import check_scope
@@ -168,6 +168,7 @@ async def predict(
             owner=owner_of(request.scope),
             small=asked.small,
             wanted=still_wanted(request),
+            heard=still_heard(request),
         )
         return Response(answer.model_dump_json(), media_type="application/json")
     answer = await predictor.predict(

@@ -20,6 +20,7 @@ from service.domain.predictions import Prediction, Timings
 from service.domain.problems import Busy
 from service.prediction.costs import Costs
 from service.tasks.base import Encoded, Task, join
+from service.tasks.prefixes import work_of
 
 ResultT = TypeVar("ResultT")
 MAX_BATCH = 32
@@ -175,7 +176,7 @@ class Batcher:
     async def _answered(self, way: _Way, batch: Sequence[_Waiting]) -> list[Answer]:
         """Answer a batch here, if it is short and the thread rests, else there."""
         model = batch[0].loaded.model
-        size = sum(each.encoded.tensor.numel() for each in batch)
+        size = sum(work_of(model, each.encoded) for each in batch)
         short = self._costs.expected(model, size) <= SHORT_SECONDS
         if short and all(each.done() for each in self._at_work):
             answers = _run_here(way, batch)

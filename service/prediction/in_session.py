@@ -57,10 +57,12 @@ async def answer(
     batcher: Batcher,
     started: float,
     wanted: Callable[[], bool],
+    heard: Callable[[], bool],
 ) -> PredictResponse:
     """Read the input behind the session, keep it, and answer. Raises NotFinite, and Busy.
 
-    What is not `wanted` any more when its turn comes leaves the session as it was.
+    What is not `wanted` any more when its turn comes leaves the session as it was; so does what is
+    not `heard` any more later.
     """
     servable, loaded = found
     text = cast("str", asked.inputs[0])  # it could be encoded
@@ -68,6 +70,7 @@ async def answer(
     began = time.perf_counter()
     while so_far.unread:
         so_far = await batcher.run(partial(_read_a_piece, loaded, so_far, wanted))
+        wanted = heard  # it has begun in time, and takes as long as it takes
     temperature = servable.temperature if asked.probabilities == "calibrated" else None
     noticed = encoded._replace(warnings=[prompt.warnings])
     decode = partial(_decode, loaded, so_far, noticed, asked, temperature or 1.0)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from service.architectures.base import SequenceModel, WithContext, WithOutput
+from service.architectures.recurrent import Recurrent
 from service.domain.predictions import Input
 from service.domain.problems import FieldError, Invalid
 from service.domain.text import clean
@@ -119,9 +120,9 @@ def last_logits(model: nn.Module, tokens: Tensor, window: int) -> Tensor:
     if isinstance(model, WithContext):
         tokens = tokens[:, -model.context :]
     prefixes = prefixes_of(model, tokens.shape[1])
-    if prefixes is not None:
-        behind = prefixes.read(model, tokens)
-        return functional.linear(behind, *cast("WithOutput", model).output()).float().cpu()
+    if prefixes is not None and isinstance(model, Recurrent):
+        behind = prefixes.read(model, tokens, window)
+        return functional.linear(behind, *model.output()).float().cpu()
     device = next(model.parameters()).device
     sequence_model = cast("SequenceModel", model)
     state = sequence_model.initial_state(len(tokens))

@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from service.domain.predictions import LabelCandidate, Prediction
 from service.domain.problems import Busy
 from service.prediction.batching import MAX_BATCH, MAX_WAITING, Answer, Batcher, Loaded
+from service.prediction.costs import Costs
 from service.tasks.base import Encoded, Task
+from service.tasks.prefixes import remember
+from tests.prediction.test_writing import a_model
 
 
 class Echo:
@@ -207,6 +210,30 @@ def test_what_is_known_to_be_short_is_computed_at_once() -> None:
 
     here = threading.current_thread().name
     assert [each == here for each in task.threads] == [False, True, True, False]
+
+
+def test_a_text_that_is_remembered_tells_nothing_of_how_long_a_new_one_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded = a_model("lstm")
+    remember(loaded.model)
+    learned: list[int] = []
+
+    def learn(_self: Costs, _model: nn.Module, size: int, _seconds: float) -> None:
+        learned.append(size)
+
+    monkeypatch.setattr(Costs, "learn", learn)
+
+    async def ask_each() -> None:
+        batcher = Batcher()
+        for text in ("I like rice", "I like rice", "I like rice and"):
+            asked = loaded.task.encode([text])
+            await batcher.answer(loaded, asked, top_k=1, special_tokens=False)
+        batcher.close()
+
+    asyncio.run(ask_each())
+
+    assert learned == [4, 1, 1]
 
 
 def test_two_models_never_run_at_the_same_time() -> None:

@@ -5,6 +5,7 @@ import math
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -17,8 +18,9 @@ from service.domain.generations import GenerateRequest
 from service.domain.jobs import Claim, NewJob
 from service.domain.predictions import PredictResponse, TokenCandidate
 from service.domain.problems import Busy, Invalid
+from service.domain.scores import ScoreResponse
 from service.prediction.engine import MAX_WRITING, Predictor, Writing
-from service.store import claims, datasets, jobs
+from service.store import claims, datasets, deadline, jobs
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import Database, database_now
 from service.store.errors import ModelNotFound
@@ -210,6 +212,30 @@ def test_unknown_models_and_wrong_inputs_are_problems(sqlite_database: Database)
     with pytest.raises(Invalid) as caught:
         predict(predictor, "eating", 3)
     assert caught.value.errors[0].pointer.startswith("/inputs/0")
+
+
+def test_scores_that_have_begun_in_time_take_as_long_as_they_take(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_trained_model(sqlite_database)
+    predictor = Predictor(sqlite_database, CATALOGUE, memory_bytes=10**8)
+    now = [0.0]
+    monkeypatch.setattr(deadline, "time", Mock(monotonic=lambda: now[0]))
+
+    async def heard_a_second_later() -> bool:
+        now[0] += 1
+        return True
+
+    async def ask(seconds: float) -> ScoreResponse:
+        now[0] = 0
+        deadline.begin_within(seconds)
+        return await predictor.score(
+            "eating", ["I like", "you", "we"], is_heard=heard_a_second_later
+        )
+
+    assert len(asyncio.run(ask(1.5)).scores) == 3
+    with pytest.raises(Busy):
+        asyncio.run(ask(0.5))
 
 
 def test_only_so_many_texts_are_written_at_once_and_places_come_back(database: Database) -> None:

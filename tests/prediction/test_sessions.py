@@ -61,7 +61,13 @@ class Caller:
         key = session_key(self.found.servable, None, "a")
         return self.sessions.take(key, must_exist=False, now=now)
 
-    def predict(self, text: str, *, wanted: Callable[[], bool] = always) -> PredictResponse:
+    def predict(
+        self,
+        text: str,
+        *,
+        wanted: Callable[[], bool] = always,
+        heard: Callable[[], bool] = always,
+    ) -> PredictResponse:
         """Ask as the engine does."""
         asked = PredictRequest.model_validate(
             {"inputs": [text], "session": "a", "top_k": 1000, "special_tokens": True}
@@ -79,6 +85,7 @@ class Caller:
                     batcher=batcher,
                     started=0.0,
                     wanted=wanted,
+                    heard=heard,
                 )
             )
         finally:
@@ -198,6 +205,22 @@ def test_what_comes_too_late_leaves_the_session_as_it_was() -> None:
         caller.predict("rice", wanted=lambda: False)
 
     assert logprobs(caller.predict("")) == before
+
+
+def test_what_has_begun_in_time_is_read_to_its_end_while_somebody_hears(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(in_session, "READ_AT_ONCE", 1)
+    caller = Caller(a_model("lstm"))
+    before = logprobs(caller.predict(""))
+    in_time = iter([True])  # asked once more, this is an error
+
+    assert logprobs(caller.predict("I like rice", wanted=lambda: next(in_time))) != before
+
+    read = logprobs(caller.predict(""))
+    with pytest.raises(Busy):
+        caller.predict("and soup", heard=lambda: False)
+    assert logprobs(caller.predict("")) == read
 
 
 def test_what_a_model_sees_no_more_of_a_session_is_told() -> None:

@@ -18,11 +18,12 @@ from service.catalogue import Catalogue
 from service.domain.components import Component
 from service.domain.shapes import TextShape
 from service.tasks import prefixes
-from service.tasks.prefixes import MAX_LENGTH, Prefixes, prefixes_of, remember
+from service.tasks.base import bare
+from service.tasks.prefixes import MAX_LENGTH, Prefixes, prefixes_of, remember, work_of
 from service.tasks.texts import last_logits
 
 CATALOGUE = Catalogue.installed()
-SHAPE = TextShape(kind="text", vocabulary_size=5)
+SHAPE = TextShape(kind="text", vocabulary_size=60)
 ARCHITECTURES: list[dict[str, Any]] = [
     {"type": "rnn", "hidden_size": 6},
     {"type": "rnn", "hidden_size": 6, "embedding_size": None},
@@ -32,7 +33,7 @@ ARCHITECTURES: list[dict[str, Any]] = [
 ]
 
 
-def built(options: dict[str, Any]) -> nn.Module:
+def built(options: dict[str, Any]) -> Any:
     torch.manual_seed(0)
     model = CATALOGUE.build_model(Component.model_validate(options), SHAPE)
     return model.eval().requires_grad_(requires_grad=False)
@@ -100,19 +101,62 @@ def test_what_was_not_asked_for_the_longest_time_is_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = built({"type": "rnn", "hidden_size": 6})
-    kept = Prefixes(max_bytes=2 * (2 * 6 * 4 + prefixes._OVERHEAD))  # pyright: ignore[reportPrivateUsage]
+    kept = Prefixes(model, max_bytes=2 * (2 * 6 * 4 + 4 * MAX_LENGTH + 256))
     read = lengths_read(model, monkeypatch)
 
     for text in ([1, 1], [2, 2], [1, 1], [3, 3], [1, 1], [2, 2]):
-        kept.read(model, torch.tensor([text]))
+        kept.read(model, torch.tensor([text]), 100)
 
-    assert len(read) == 4
+    assert (kept.places, len(read)) == (2, 4)
 
 
-def test_no_more_is_kept_than_the_model_takes_itself() -> None:
+@given(asked=st.lists(st.lists(st.integers(0, 6), min_size=1, max_size=5), max_size=8))
+def test_few_places_answer_the_same(asked: list[list[int]]) -> None:
+    model = built({"type": "lstm", "hidden_size": 6})
+    kept = Prefixes(model, max_bytes=3 * (3 * 6 * 4 + 4 * MAX_LENGTH + 256))
+    for numbers in asked:
+        tokens = torch.tensor([[0, number % 3, number % 2] for number in numbers])
+
+        found = kept.read(model, tokens, 100)
+
+        expected, _ = model.hidden(tokens, model.initial_state(len(tokens)))
+        torch.testing.assert_close(found, expected[:, -1])
+
+
+def test_new_texts_are_read_window_by_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = built({"type": "gru", "hidden_size": 6})
+    remember(model)
+    read = lengths_read(model, monkeypatch)
+
+    last_logits(model, torch.tensor([[0, 1, 2, 3, 4], [0, 2, 3, 4, 1]]), 2)
+
+    assert read == [(2, 2), (2, 2), (2, 1)]
+
+
+def test_work_is_what_is_still_to_be_read() -> None:
+    model = built({"type": "lstm", "hidden_size": 6})
+    plain = bare(torch.tensor([[0, 1, 2], [0, 2, 2]]))
+    assert work_of(model, plain) == 6
+    remember(model)
+    assert work_of(model, plain) == 6
+
+    last_logits(model, torch.tensor([[0, 1, 2], [0, 1, 1]]), 100)
+
+    assert work_of(model, plain) == 1 + 3
+    assert work_of(model, bare(torch.tensor([[0, 1, 2, 2]]))) == 1
+    padded = bare(torch.tensor([[0, 1, 2, 0, 0]]))._replace(lengths=[3])
+    assert work_of(model, padded) == 1
+    long = bare(torch.zeros(1, MAX_LENGTH + 1, dtype=torch.long))
+    assert work_of(model, long) == MAX_LENGTH + 1
+
+
+def test_no_more_is_kept_than_the_model_takes_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     model = built({"type": "rnn", "hidden_size": 6})
 
     assert remember(model) == sum(each.nbytes for each in model.parameters())
+
+    monkeypatch.setattr(prefixes, "MAX_BYTES", 100)
+    assert remember(built({"type": "rnn", "hidden_size": 6})) == 0
 
 
 def test_only_recurrent_networks_remember_and_only_when_told() -> None:
