@@ -51,6 +51,9 @@ INDEX_BYTES = 64 << 20
 KEPT_BYTES = 256 << 20
 """Of all indexes, with what they show. The datasets that they were made of are not kept."""
 
+MAX_BEING_MADE = 4
+"""Indexes whose turn has not come hold their models, however little memory these may take."""
+
 WAIT_SECONDS = 30.0
 STEP_SECONDS = 0.015
 """So long an index may hold the thread of the models before others have their turn."""
@@ -145,6 +148,8 @@ class Evidence:
             return kept
         task = self._being_made.get(key)
         if task is None:
+            if len(self._being_made) >= MAX_BEING_MADE:
+                raise EvidenceNotReady
             making = self._make(key, servable, loaded)
             task = self._being_made[key] = asyncio.create_task(making, context=Context())
             task.add_done_callback(partial(self._made, key))

@@ -38,6 +38,7 @@ from service.prediction.evidence import (
     MAX_PIXEL_BYTES,
     Evidence,
     EvidenceNotAvailable,
+    EvidenceNotReady,
     refuse_large,
 )
 from service.prediction.hidden import NoLastLayer, read_by_last_layer
@@ -360,6 +361,34 @@ def test_one_index_is_made_after_the_other(
 
     assert all(answer.evidence for answer in answers)
     assert beside == [0, 0]
+
+
+def test_where_too_many_indexes_are_being_made_another_is_not_begun(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [workshop.a_trained_job(model=f"many-{n}", training={"seed": n}) for n in (1, 2)]
+    predictor = Predictor(workshop.database, Catalogue.installed(), memory_bytes=1 << 30)
+    monkeypatch.setattr(evidence, "MAX_BEING_MADE", 1)
+    read = Evidence._read  # pyright: ignore[reportPrivateUsage]
+    begun, free = asyncio.Event(), asyncio.Event()
+
+    async def held_up(self: Evidence, *given: Any) -> Any:
+        begun.set()
+        await free.wait()
+        return await read(self, *given)
+
+    monkeypatch.setattr(Evidence, "_read", held_up)
+
+    async def ask() -> list[Any]:
+        asked = partial(predictor.predict, inputs=["we"], top_k=1, special_tokens=False, evidence=1)
+        first, again = (asyncio.create_task(asked(models[0].id)) for _ in range(2))
+        await begun.wait()
+        with pytest.raises(EvidenceNotReady):
+            await asked(models[1].id)
+        free.set()
+        return [await first, await again, await asked(models[1].id)]
+
+    assert all(answer.evidence for answer in asyncio.run(ask()))
 
 
 def test_without_its_dataset_or_its_job_a_model_has_no_evidence(workshop: Workshop) -> None:
