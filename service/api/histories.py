@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 
+from service.api.limits import begin_to_wait, still_heard
 from service.api.parts import ModelPath, PartsOf
 from service.api.problems import problem_responses
 from service.domain.predictions import MAX_TOP_K, PredictionsOverTime
@@ -16,6 +17,7 @@ router = APIRouter(prefix="/v1/models", tags=["predictions"])
 async def predictions_over_time(
     model: ModelPath,
     parts: PartsOf,
+    request: Request,
     question: Annotated[
         LongText,
         Query(
@@ -33,4 +35,16 @@ async def predictions_over_time(
 
     How many are kept says `training.checkpoint` of the job: `every_steps` and `keep_periodic`.
     """
-    return await parts.predictor.over_time(model, question, top_k=top_k, limit=limit)
+    begin_to_wait()
+
+    async def is_heard() -> bool:
+        return not await request.is_disconnected()
+
+    return await parts.predictor.over_time(
+        model,
+        question,
+        top_k=top_k,
+        limit=limit,
+        is_heard=is_heard,
+        wanted=still_heard(request),
+    )

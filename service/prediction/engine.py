@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
+from math import inf
 from typing import NamedTuple
 from weakref import WeakSet
 
@@ -42,7 +43,7 @@ from service.prediction.sessions import Held, Sessions, session_key
 from service.prediction.showing import showing
 from service.prediction.writing import CannotWrite, Tally, Writer, Written, turns
 from service.store import histories
-from service.store.deadline import refuse_late
+from service.store.deadline import begin_within, refuse_late
 from service.store.engine import Database
 from service.store.errors import BlobGone, ModelNotReady
 from service.store.histories import Moment
@@ -156,6 +157,7 @@ class Predictor:
         owner: str | None,
         small: bool,
         wanted: Callable[[], bool] = always,
+        heard: Callable[[], bool] = always,
     ) -> PredictResponse:
         """Answer behind what a session has read, and keep it. Raises as `predict` and `Sessions`.
 
@@ -178,6 +180,7 @@ class Predictor:
                 batcher=self._batcher,
                 started=started,
                 wanted=wanted,
+                heard=heard,
             )
         finally:
             self.sessions.give_back(held)
@@ -196,32 +199,43 @@ class Predictor:
         return self.sessions.take(key, must_exist=asked.session_must_exist, now=time.monotonic())
 
     async def over_time(
-        self, reference: str, question: str, *, top_k: int, limit: int
+        self,
+        reference: str,
+        question: str,
+        *,
+        top_k: int,
+        limit: int,
+        is_heard: Callable[[], Awaitable[bool]],
+        wanted: Callable[[], bool] = always,
     ) -> PredictionsOverTime:
-        """Ask all kept checkpoints the same. Raises ModelNotFound, HistoryDeleted, ModelNotReady.
+        """Ask all kept checkpoints the same, as long as somebody `is_heard`. Raises Busy, too.
 
-        A checkpoint that a running job drops meanwhile is left out.
+        Raises ModelNotFound, HistoryDeleted, ModelNotReady. A checkpoint that a running job drops
+        meanwhile is left out; of what is not `wanted` any more nothing is computed.
         """
-        job_id, moments = await to_thread.run_sync(
-            partial(self._moments, reference, limit=limit), limiter=self._finder.threads
-        )
+        place = self._take_place()
+        look = partial(self._moments, reference, limit=limit)
+        job_id, moments = await to_thread.run_sync(look, limiter=self._finder.threads)
         if not moments:
             # Raises what there is to say, unless one has just come.
             await self._finder.find(reference)
-            job_id, moments = await to_thread.run_sync(
-                partial(self._moments, reference, limit=limit), limiter=self._finder.threads
-            )
+            job_id, moments = await to_thread.run_sync(look, limiter=self._finder.threads)
         if not moments:
             raise ModelNotReady(job_id, "running")
+        begin_within(inf)  # it has begun in time, and takes as long as it takes
         answers: list[PredictionAt] = []
         for moment in moments:
+            if not await is_heard():
+                break
             load = partial(self._finder.load, moment.servable)
             try:
                 loaded = await to_thread.run_sync(load, limiter=self._finder.threads)
             except BlobGone:
                 continue
             encoded = await self._read_question(loaded.task, question)
-            answer = await self._batcher.answer(loaded, encoded, top_k=top_k, special_tokens=False)
+            answer = await self._batcher.answer(
+                loaded, encoded, top_k=top_k, special_tokens=False, wanted=wanted
+            )
             answers.append(
                 PredictionAt(
                     checkpoint=moment.checkpoint,
@@ -231,6 +245,7 @@ class Predictor:
                     prediction=answer.predictions[0],
                 )
             )
+        del place
         first = moments[0].servable
         return PredictionsOverTime(model=first.model, job=job_id, task=first.task, data=answers)
 
@@ -296,6 +311,7 @@ class Predictor:
             if not await is_heard():
                 break
             encoded = await self._read(loaded.task, [text])
+            begin_within(inf)  # it has begun in time, and takes as long as it takes
             scores.append(await self._batcher.run(partial(score, loaded, encoded)))
         del place
         return ScoreResponse(
