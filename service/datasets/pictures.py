@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from service.domain.problems import Invalid, invalid_field
 from service.machine import cores
@@ -37,6 +37,17 @@ _TINGE = 30.0
 _LOOKED_AT = 32
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture of an EXIF orientation upright; 1 is."""
 
 # What Pillow's decoders raise for damaged files; there is no common base class.
 _DAMAGED = (
@@ -181,9 +192,7 @@ def _too_many_pixels(pointer: str) -> Invalid:
 def _pixels(
     image: Image.Image, mode: str, height: int, width: int, noticed: list[str] | None
 ) -> NDArray[np.uint8]:
-    # In place: turned or not, it would be a copy.
-    picture = image
-    ImageOps.exif_transpose(picture, in_place=True)
+    picture = _upright(image)
     if picture.mode.startswith("I"):
         # Pillow's convert() would cap 16-bit values at 255: a white picture.
         upper = (np.asarray(picture) >> 8).clip(0, 255)
@@ -191,6 +200,21 @@ def _pixels(
     if noticed is not None:
         noticed += _remarks(picture, mode, height, width)
     return _stretched(picture, mode, height, width)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF orientation says; one that is upright comes back itself."""
+    image.load()  # damaged pixels are refused here: below they would be taken for damaged EXIF
+    # Not Pillow's exif_transpose(): it writes the EXIF back, and fails where it cannot.
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except _DAMAGED:
+        return image
+    if turn is None:
+        return image
+    turned = image.transpose(turn)
+    image.close()  # its pixels need not stay beside the turned ones
+    return turned
 
 
 def _remarks(picture: Image.Image, mode: str, height: int, width: int) -> list[str]:

@@ -61,7 +61,7 @@ def _version_of(session: Session, reference: str, servable: Servable) -> ModelVe
         return None
     if not reference.startswith("job_"):
         return find_version(session, reference)
-    if "@" in reference or servable.model == reference:
-        return None
-    of_job = f"{servable.model}@{servable.version}" if servable.version else servable.model
-    return find_version(session, of_job)
+    if servable.version is not None:
+        return find_version(session, f"{servable.model}@{servable.version}")
+    # A name alone would be its newest version, which another job may have made.
+    return find_version(session, servable.model) if servable.model.startswith("mdl_") else None

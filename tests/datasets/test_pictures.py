@@ -1,6 +1,8 @@
 """Picture files become pixels by the documented rule, or a problem."""
 
+import struct
 from io import BytesIO
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -108,6 +110,64 @@ def test_a_picture_is_turned_as_its_exif_says(orientation: int) -> None:
     content = a_file(Image.fromarray(np.ascontiguousarray(stored)), "PNG", exif=exif)
 
     assert grey(content, 16, 16) == upright.tolist()
+
+
+EXIF_OF_NO_TIFF = b"Exif\0\0" + b"no TIFF at all"
+DARK_ABOVE = np.array([[10], [250]], dtype=np.uint8).repeat(16, 1).repeat(8, 0)
+
+
+def an_exif(*tags: tuple[int, int, int, bytes], orientation: int = 6) -> bytes:
+    """Write EXIF by hand, for Pillow writes no wrong one: tags as (number, type, count, value)."""
+    entries = [*tags, (0x0112, 3, 1, struct.pack("<HH", orientation, 0))]
+    packed = [struct.pack("<HHI4s", *entry) for entry in sorted(entries)]
+    head = b"Exif\0\0II*\0" + struct.pack("<IH", 8, len(packed))
+    return head + b"".join(packed) + bytes(4)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_with_damaged_exif_is_upright(kind: str) -> None:
+    content = a_file(Image.fromarray(DARK_ABOVE), kind, exif=EXIF_OF_NO_TIFF)
+    assert grey(content, 16, 16) == grey(a_file(Image.fromarray(DARK_ABOVE), kind), 16, 16)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        (0x0103, 2, 4, b"six\0"),  # text where a number belongs
+        (0x0100, 9, 1, struct.pack("<i", -16)),  # a width below nothing
+    ],
+)
+def test_a_tag_that_cannot_be_written_back_keeps_no_picture_from_being_turned(
+    kind: str, odd: tuple[int, int, int, bytes]
+) -> None:
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(DARK_ABOVE)))
+    turned = np.array(grey(a_file(stored, kind, exif=an_exif(odd)), 16, 16))
+    assert turned == pytest.approx(DARK_ABOVE, abs=12)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_one_copy_of_the_pixels_is_left_when_a_picture_is_upright(
+    orientation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exif = an_exif(orientation=orientation)
+    stored = Image.open(BytesIO(a_file(Image.fromarray(DARK_ABOVE), exif=exif)))
+    transposed = Mock(wraps=stored.transpose)
+    monkeypatch.setattr(stored, "transpose", transposed)
+
+    upright = pictures._upright(stored)  # pyright: ignore[reportPrivateUsage]
+
+    assert upright.size == (16, 16)
+    assert transposed.called == (upright is not stored) == (orientation == 6)
+    if upright is not stored:
+        with pytest.raises(ValueError, match="closed"):
+            stored.getpixel((0, 0))
+
+
+def test_a_picture_of_damaged_pixels_is_refused_with_its_orientation_behind_them() -> None:
+    content = a_file(Image.effect_noise((64, 64), 90), exif=an_exif())
+    with pytest.raises(Invalid, match="no picture"):
+        grey(content[: len(content) // 2], 64, 64)
 
 
 def test_sixteen_bits_keep_their_upper_eight() -> None:
