@@ -44,7 +44,8 @@ class Generating(Outgoing):
         description="Since it began, whether anybody read them or not: the work that was done."
     )
     texts_at_work: int = Field(
-        description="Texts that are written, scored or asked about in sessions at this moment."
+        description="Texts that are written, scored, asked about in sessions, or over time, at "
+        "this moment."
     )
     sessions: int = Field(description="Sessions that are kept in memory.")
 
