@@ -294,7 +294,7 @@ class Predictor:
                 self.sessions.give_back(held)
 
     def texts_at_work(self) -> int:
-        """Count what holds a place: texts written, scored, asked about in sessions, or over time."""
+        """Count what holds a place: texts written, scored, asked in sessions or over time."""
         return len(self._places)
 
     async def score(

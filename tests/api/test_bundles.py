@@ -21,6 +21,7 @@ import pytest
 
 from service.api import bundles
 from service.catalogue import Catalogue
+from service.domain.jobs import Job
 from service.prediction.bundles import onnx_file
 from service.store.deadline import begin_within, refuse_late
 from service.store.engine import Database
@@ -105,6 +106,43 @@ def test_a_checkpoint_has_the_weights_of_its_version(workshop: Workshop) -> None
     of_version = files_of(download(workshop, "cook").content)
     assert files_of(checkpoint.content)["model.safetensors"] == of_version["model.safetensors"]
     assert version["checkpoint"] in checkpoint.headers["Content-Disposition"]
+
+
+def test_a_job_that_still_trains_leaves_with_nothing_of_the_version_before_it(
+    workshop: Workshop,
+) -> None:
+    job = workshop.a_job(model="cook", training={"seed": 6}, every_steps=2)
+    assert workshop.train(after_steps=6).status == "queued"  # to go on later
+
+    assert_leaves_as_its_newest_checkpoint(workshop, job)
+
+
+def test_a_job_whose_version_was_deleted_leaves_with_nothing_of_a_newer_one(
+    workshop: Workshop,
+) -> None:
+    job = workshop.a_trained_job(model="cook", training={"seed": 6})
+    workshop.a_trained_job(model="cook", training={"seed": 7})
+    workshop.delete("/v1/models/cook@2")
+
+    assert_leaves_as_its_newest_checkpoint(workshop, job)
+
+
+def test_the_version_of_a_job_without_a_name_has_its_card(workshop: Workshop) -> None:
+    job = workshop.a_trained_job()
+    assert job.result is not None
+    by_job, by_id = (download(workshop, name).content for name in (job.id, job.result.model_id))
+    assert json.loads(files_of(by_job)["config.json"])["origin"]["id"] == job.result.model_id
+    assert by_job == by_id
+
+
+def assert_leaves_as_its_newest_checkpoint(workshop: Workshop, job: Job) -> None:
+    checkpoint = max(workshop.checkpoints(job), key=lambda each: (each["step"], each["id"]))
+    by_job, by_checkpoint = (download(workshop, name) for name in (job.id, checkpoint["id"]))
+
+    config = json.loads(files_of(by_job.content)["config.json"])
+    assert config["metrics"] == checkpoint["metrics"]
+    assert config["origin"]["id"] == checkpoint["id"]
+    assert by_job.content == by_checkpoint.content
 
 
 def test_what_has_not_changed_is_not_sent_again(workshop: Workshop) -> None:

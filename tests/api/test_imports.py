@@ -15,12 +15,23 @@ from hypothesis import given, settings, strategies
 
 from service.catalogue import Catalogue
 from service.domain.problems import Invalid, Problem
+from service.prediction.bundles import checking
 from service.prediction.bundles.checking import checked
+from service.prediction.bundles.unpacking import Unpacked
 from service.store import blobs
 from service.store.blobs import sha256_of
 from service.store.engine import Database
 from tests.api.asking import Asking
-from tests.api.broken_bundles import REFUSED, changed_config, files_of, packed
+from tests.api.broken_bundles import (
+    CONFIG,
+    PREPARATION,
+    REFUSED,
+    calibrated_at,
+    changed_config,
+    changed_preparation,
+    files_of,
+    packed,
+)
 from tests.api.workshop import Workshop
 from tests.integration.states import A_TABLE
 
@@ -131,6 +142,17 @@ def test_models_of_all_tasks_answer_as_where_they_were_trained(
     assert asked(elsewhere, "/v1/models/brought/predict", {"inputs": [question]}) == theirs
 
 
+def test_weights_that_begin_as_a_pickle_does_are_taken(
+    workshop: Workshop, elsewhere: Asking
+) -> None:
+    network = {"type": "mlp", "hidden_sizes": [128], "batch_norm": True}
+    few = {"max_steps": 2, "epochs": None}
+    workshop.a_trained_job(model="one", dataset="digits", architecture=network, training=few)
+    content = downloaded(workshop, "one")
+    assert files_of(content)["model.safetensors"].startswith(b"\x80\x02")
+    assert bring_in(elsewhere, content).status_code == 201
+
+
 def test_a_version_says_where_it_comes_from(bundle: bytes, elsewhere: Asking) -> None:
     answer = bring_in(elsewhere, bundle)
 
@@ -234,6 +256,82 @@ def test_what_is_no_model_is_refused_and_told_why(
     errors = answer.json()["errors"]
     assert pointer in {error["pointer"] for error in errors}, errors
     assert asking.get("/v1/models").json()["data"] == []
+
+
+def asked_as(task: str, bundle: bytes, **preparation: Any) -> bytes:
+    """Pack with another task and changes of the preparation."""
+    return packed(changed_config(packed(changed_preparation(bundle, **preparation)), task=task))
+
+
+@pytest.mark.parametrize(
+    ("task", "part", "times", "told"),
+    [
+        ("next_word", [], 1_100_000, "1,100,000 lists and objects"),
+        ("next_word", 0, 5_000_000, "5,000,000 commas and brackets"),
+        ("regression", [], 100_000, "100,000 lists and objects"),
+        ("regression", 0, 5_000_000, "5,000,000 commas and brackets"),
+    ],
+)
+def test_a_preparation_of_too_many_parts_is_not_even_parsed(
+    bundle: bytes, elsewhere: Asking, task: str, part: Any, times: int, told: str
+) -> None:
+    answer = bring_in(elsewhere, asked_as(task, bundle, vocabulary=[part] * times))
+    assert answer.status_code == 422, answer.text
+    (error,) = answer.json()["errors"]
+    assert (error["pointer"], error["detail"]) == (PREPARATION, f"has more than {told}")
+
+
+def test_one_preparation_is_read_at_a_time_and_who_waits_too_long_comes_again(
+    bundle: bytes, elsewhere: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "PATIENCE_SECONDS", 0.01)
+    with checking._preparing:  # pyright: ignore[reportPrivateUsage]
+        answer = bring_in(elsewhere, bundle)
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_busy")
+    assert "Retry-After" in answer.headers
+    assert bring_in(elsewhere, bundle).status_code == 201
+
+
+def test_nobody_waits_while_the_weights_of_another_are_copied(
+    bundle: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[bool] = []
+    copy = Unpacked.copy
+
+    def watched(files: Unpacked, name: str, into: Any) -> str:
+        waits.append(checking._preparing.locked())  # pyright: ignore[reportPrivateUsage]
+        return copy(files, name, into)
+
+    monkeypatch.setattr(Unpacked, "copy", watched)
+    with checked(BytesIO(bundle), SMALL, max_bytes=1 << 20):
+        assert waits == [False]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metrics": {"val_loss": "NaN"}},
+        {"metrics": {"val_loss": "-Infinity"}},
+        {"metrics": {"val_loss": "1e999"}},
+        {"evaluation": calibrated_at("NaN")},  # pyright: ignore[reportArgumentType]
+        {"origin": {"id": "a", "trainyard": "1", "version": "1" + "0" * 30}},
+    ],
+)
+def test_numbers_that_cannot_be_stored_are_refused_in_quotes_too(
+    bundle: bytes, elsewhere: Asking, changes: Any
+) -> None:
+    answer = bring_in(elsewhere, packed(changed_config(bundle, **changes)))
+    assert answer.status_code == 422, answer.text
+    assert [error["pointer"] for error in answer.json()["errors"]] == [CONFIG]
+
+
+def test_no_column_is_standardised_by_what_is_no_number(bundle: bytes, elsewhere: Asking) -> None:
+    wind = {"kind": "number", "column": "wind", "mean": "NaN", "deviation": 1.0, "low": 0.0}
+    features = [{**wind, "high": 2.0, "missing": False}]
+    answer = bring_in(elsewhere, asked_as("regression", bundle, features=features))
+    assert answer.status_code == 422
+    pointers = {error["pointer"] for error in answer.json()["errors"]}
+    assert f"{PREPARATION}/features/0/mean" in pointers
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

@@ -1,10 +1,8 @@
 """The nearest training examples: where they stand, and that each is nearest to itself."""
 
-import asyncio
 import gc
 import weakref
 from base64 import b64decode
-from functools import partial
 from io import BytesIO
 from sys import getsizeof
 from typing import Any
@@ -31,14 +29,10 @@ from service.domain.datasets import (
 )
 from service.domain.evidence import Neighbour
 from service.domain.predictions import Input
-from service.prediction import evidence
-from service.prediction.engine import Predictor
 from service.prediction.evidence import (
     MAX_FILE_BYTES,
     MAX_PIXEL_BYTES,
-    Evidence,
     EvidenceNotAvailable,
-    EvidenceNotReady,
     refuse_large,
 )
 from service.prediction.hidden import NoLastLayer, read_by_last_layer
@@ -329,66 +323,6 @@ def test_a_dataset_is_not_kept_behind_its_evidence(workshop: Workshop) -> None:
     predicted(workshop, "unkept", inputs=["I cook"], evidence=3)
 
     assert datasets_in_memory() == before
-
-
-def test_one_index_is_made_after_the_other(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    models = [workshop.a_trained_job(model=f"turn-{n}", training={"seed": n}) for n in (1, 2)]
-    predictor = Predictor(workshop.database, Catalogue.installed(), memory_bytes=1 << 30)
-    width, read = evidence._width, Evidence._read  # pyright: ignore[reportPrivateUsage]
-    being_made, beside = [0], list[int]()
-
-    def began(loaded: Any) -> int:
-        beside.append(being_made[0])
-        being_made[0] += 1
-        return width(loaded)
-
-    async def slowly(self: Evidence, *given: Any) -> Any:
-        vectors = await read(self, *given)
-        await asyncio.sleep(0.1)  # the other one could begin
-        being_made[0] -= 1
-        return vectors
-
-    monkeypatch.setattr(evidence, "_width", began)
-    monkeypatch.setattr(Evidence, "_read", slowly)
-
-    async def ask() -> list[Any]:
-        asked = partial(predictor.predict, inputs=["we"], top_k=1, special_tokens=False, evidence=1)
-        return await asyncio.gather(*(asked(each.id) for each in models))
-
-    answers = asyncio.run(ask())
-
-    assert all(answer.evidence for answer in answers)
-    assert beside == [0, 0]
-
-
-def test_where_too_many_indexes_are_being_made_another_is_not_begun(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    models = [workshop.a_trained_job(model=f"many-{n}", training={"seed": n}) for n in (1, 2)]
-    predictor = Predictor(workshop.database, Catalogue.installed(), memory_bytes=1 << 30)
-    monkeypatch.setattr(evidence, "MAX_BEING_MADE", 1)
-    read = Evidence._read  # pyright: ignore[reportPrivateUsage]
-    begun, free = asyncio.Event(), asyncio.Event()
-
-    async def held_up(self: Evidence, *given: Any) -> Any:
-        begun.set()
-        await free.wait()
-        return await read(self, *given)
-
-    monkeypatch.setattr(Evidence, "_read", held_up)
-
-    async def ask() -> list[Any]:
-        asked = partial(predictor.predict, inputs=["we"], top_k=1, special_tokens=False, evidence=1)
-        first, again = (asyncio.create_task(asked(models[0].id)) for _ in range(2))
-        await begun.wait()
-        with pytest.raises(EvidenceNotReady):
-            await asked(models[1].id)
-        free.set()
-        return [await first, await again, await asked(models[1].id)]
-
-    assert all(answer.evidence for answer in asyncio.run(ask()))
 
 
 def test_without_its_dataset_or_its_job_a_model_has_no_evidence(workshop: Workshop) -> None:

@@ -6,8 +6,9 @@
 import hashlib
 import math
 import tempfile
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import BinaryIO, NamedTuple, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -22,16 +23,25 @@ from service.domain.problems import Invalid, invalid_field, known_names
 from service.domain.text import clean
 from service.domain.validation import below, refuse_crowds, to_invalid
 from service.prediction.bundles.contents import CONFIG, PREPARATION, WEIGHTS
-from service.prediction.bundles.preparations import PREPARATIONS, longest_text, names_of
+from service.prediction.bundles.preparations import (
+    MOST_PARTS,
+    PREPARATIONS,
+    longest_text,
+    most_brackets,
+    names_of,
+)
+from service.prediction.bundles.turns import alone
 from service.prediction.bundles.unpacking import Unpacked, pointer_of, unpack
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 MOST_CONFIG_BYTES = 1 << 20
 
-_MOST_BRACKETS = 2_000_000
-"""Lists and objects: a tokenizer of a million words has one for each merge. In memory an empty one
-is twenty times as long as it is written."""
+PATIENCE_SECONDS = 60
+"""How long an import waits until its preparation is read."""
+
+_preparing = Lock()
+"""Checking a preparation of 64 MiB can take more than a GiB of memory."""
 
 _MOST_FIELDS = 1000
 _MOST_NAMED = 5
@@ -53,11 +63,12 @@ class Checked(NamedTuple):
 def checked(content: BinaryIO, catalogue: Catalogue, *, max_bytes: int) -> Generator[Checked]:
     """Read a bundle. Raises Invalid, with pointers below /file, for all that cannot be served."""
     files = unpack(content, max_bytes=max_bytes)
-    config = _read(files.read(CONFIG, at_most=MOST_CONFIG_BYTES), BundleConfig, CONFIG)
-    preparation = files.read(PREPARATION)
-    if hashlib.sha256(preparation).hexdigest() != config.preparation_sha256:
-        raise _wrong_hash(PREPARATION, "preparation_sha256")
-    model = _sized(config, preparation, catalogue)
+    config = _config_of(files)
+    with alone(_preparing, patience_seconds=PATIENCE_SECONDS):
+        preparation = files.read(PREPARATION)
+        if hashlib.sha256(preparation).hexdigest() != config.preparation_sha256:
+            raise _wrong_hash(PREPARATION, "preparation_sha256")
+        model = _sized(config, preparation, catalogue)
     with tempfile.NamedTemporaryFile() as weights:
         _take_weights(files, model, config, cast("BinaryIO", weights))
         served = config.model_copy(
@@ -70,10 +81,17 @@ def checked(content: BinaryIO, catalogue: Catalogue, *, max_bytes: int) -> Gener
         yield Checked(served, preparation, cast("BinaryIO", weights), size)
 
 
+def _config_of(files: Unpacked) -> BundleConfig:
+    """Read `config.json`. Raises Invalid."""
+    config = _read(files.read(CONFIG, at_most=MOST_CONFIG_BYTES), BundleConfig, CONFIG)
+    for value in _values(config.model_dump(), CONFIG):  # numbers may have come as texts: "NaN"
+        _refuse_unstorable(value, CONFIG)
+    return config
+
+
 def _read(raw: bytes, model: type[ModelT], name: str) -> ModelT:
     """Read a file as `model`. Raises Invalid for each wrong field, but few of a crowd."""
-    if raw.count(b"[") + raw.count(b"{") > _MOST_BRACKETS:
-        raise invalid_field(pointer_of(name), f"has more than {_MOST_BRACKETS:,} lists and objects")
+    _refuse_many_parts(raw, most_brackets(model), name)
     try:
         body: object = from_json(raw, allow_inf_nan=False)
     except ValueError:
@@ -83,10 +101,20 @@ def _read(raw: bytes, model: type[ModelT], name: str) -> ModelT:
     if name == CONFIG:  # of the lists in a preparation no item is looked at behind a wrong one
         with below(pointer_of(name)):
             refuse_crowds(model, body)
+    strict = True if name == PREPARATION else None  # columns are shared with what we believe
     try:
-        return model.model_validate_json(raw)
+        return model.model_validate_json(raw, strict=strict)
     except ValidationError as error:
         raise to_invalid(error, body, prefix=pointer_of(name), model=model) from None
+
+
+def _refuse_many_parts(raw: bytes, most: int, name: str) -> None:
+    """Raise Invalid for what would be far longer in memory than it is written, before it is."""
+    brackets = raw.count(b"[") + raw.count(b"{")
+    if brackets > most:
+        raise invalid_field(pointer_of(name), f"has more than {most:,} lists and objects")
+    if brackets + raw.count(b",") > MOST_PARTS:
+        raise invalid_field(pointer_of(name), f"has more than {MOST_PARTS:,} commas and brackets")
 
 
 def _values(body: object, name: str) -> Iterator[object]:
@@ -100,8 +128,8 @@ def _values(body: object, name: str) -> Iterator[object]:
                 detail = f"has an object with more than {_MOST_FIELDS:,} fields"
                 raise invalid_field(pointer_of(name), detail)
             waiting += [*inner.keys(), *inner.values()]
-        elif isinstance(value, list):
-            waiting += cast("list[object]", value)
+        elif isinstance(value, list | tuple):
+            waiting += cast("Sequence[object]", value)
         else:
             yield value
 

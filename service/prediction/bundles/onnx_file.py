@@ -10,8 +10,7 @@ prepared is in it, too, as metadata. Needs the extra `onnx`.
 import io
 import json
 import warnings
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 from threading import Lock
@@ -21,10 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from service.catalogue import Catalogue
-from service.domain.problems import Busy, Conflict
+from service.domain.problems import Conflict
 from service.domain.shapes import TextClassShape, TextShape
 from service.prediction.bundles.contents import CONFIG, PREPARATION, Bundle, example_of, loaded
 from service.prediction.bundles.program import Answer, way_of
+from service.prediction.bundles.turns import alone
 from service.store.engine import Database
 
 OPSET = 17
@@ -107,7 +107,7 @@ def onnx_file(database: Database, catalogue: Catalogue, bundle: Bundle) -> Writt
     preparation = bundle.small[PREPARATION]
     metadata = {"config": bundle.small[CONFIG].decode(), "preparation": preparation.decode()}
     reads_texts = isinstance(bundle.task.shape, TextShape | TextClassShape)
-    with _alone():
+    with alone(_exporting, patience_seconds=PATIENCE_SECONDS):
         model = loaded(database, catalogue, bundle)
         asked = Asked(model, way_of(bundle.servable.task).answer, json.loads(preparation)).eval()
         content = exported(asked, example_of(bundle, model), metadata, reads_texts=reads_texts)
@@ -115,16 +115,6 @@ def onnx_file(database: Database, catalogue: Catalogue, bundle: Bundle) -> Writt
         file.write(content)
         file.seek(0)
     return Written(file, len(content))
-
-
-@contextmanager
-def _alone() -> Generator[None]:
-    if not _exporting.acquire(timeout=PATIENCE_SECONDS):
-        raise Busy
-    try:
-        yield
-    finally:
-        _exporting.release()
 
 
 def exported(

@@ -12,20 +12,39 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from service.datasets.words import SPECIAL
 from service.tasks.image_classification import CHANNELS, MAX_SIDE
 from service.tasks.regression import Target
-from service.tasks.table_features import CategoryFeature, CyclicFeature, Feature, Features
+from service.tasks.table_features import (
+    MAX_NUMBERS,
+    CategoryFeature,
+    CyclicFeature,
+    Feature,
+    Features,
+)
 
-LONGEST_SIDE = 1024
-"""Of the images of a dataset; what a job stretches them to has its own limit."""
+MOST_VALUES = 4 * 1024 * 1024
+"""Of one image, in all of its channels. No side has a limit of its own: a signal may be an image of
+one row. What a job stretches images to has one."""
 
 MOST_CHANNELS = 4
 MOST_TOKENS = 4096
+MOST_WORDS = 1_000_000
+"""In a vocabulary: a job may ask for no more. Merges are learned with it, and are no more."""
 
-_Side = Annotated[int, Field(ge=1, le=LONGEST_SIDE)]
+MOST_CLASSES = 10_000
+
+MOST_PARTS = 5_000_000
+"""Commas and brackets: a million words, and as many merges, have four million. In memory an
+empty list is twenty times as long as it is written, and a short number ten times."""
+
+_MOST_BRACKETS = 100_000
+_MOST_BRACKETS_OF_A_TOKENIZER = 1_100_000
+
+_Side = Annotated[int, Field(ge=1)]
 _Channels = Annotated[int, Field(ge=1, le=MOST_CHANNELS)]
 _Mean = Annotated[float, Field(ge=0, le=255)]
 _Deviation = Annotated[float, Field(gt=0)]
-_Words = Annotated[list[str], Field(fail_fast=True)]
-_Names = Annotated[list[str], Field(min_length=1, fail_fast=True)]
+_Words = Annotated[list[str], Field(max_length=MOST_WORDS, fail_fast=True)]
+_Merges = Annotated[list[tuple[str, str]], Field(max_length=MOST_WORDS, fail_fast=True)]
+_Names = Annotated[list[str], Field(min_length=1, max_length=MOST_CLASSES, fail_fast=True)]
 _Numbers = Annotated[list[float], Field(fail_fast=True)]
 
 
@@ -37,7 +56,7 @@ class Preparation(BaseModel):
 
 class _Tokenizer(Preparation):
     name: Literal["word", "char", "bpe"]
-    merges: Annotated[list[tuple[str, str]], Field(fail_fast=True)] | None = None
+    merges: _Merges | None = None
 
     @model_validator(mode="after")
     def _has_its_merges(self) -> Self:
@@ -89,6 +108,13 @@ class _Size(Preparation):
     channels: _Channels
     height: _Side
     width: _Side
+
+    @model_validator(mode="after")
+    def _has_few_values(self) -> Self:
+        if self.channels * self.height * self.width > MOST_VALUES:
+            message = f"an image has at most {MOST_VALUES:,} values"
+            raise ValueError(message)
+        return self
 
 
 class _ImageShape(_Size):
@@ -158,7 +184,17 @@ class _Rows(Features):
             if isinstance(each, CategoryFeature) and each.size < 1:
                 message = "a category has a value at least"
                 raise ValueError(message)
+        if sum(map(_numbers_of, self.features)) > MAX_NUMBERS:
+            message = f"a row has at most {MAX_NUMBERS:,} numbers"
+            raise ValueError(message)
         return self
+
+
+def _numbers_of(feature: Feature) -> int:
+    """Count the numbers of a column; a category may have too many to give each its name."""
+    if isinstance(feature, CategoryFeature):
+        return feature.size if feature.one_hot else 0
+    return len(feature.names)
 
 
 class Classification(_Rows):
@@ -183,6 +219,11 @@ PREPARATIONS: Mapping[str, type[BaseModel]] = {
     "classification": Classification,
     "regression": Regression,
 }
+
+
+def most_brackets(model: type[BaseModel]) -> int:
+    """Tell how many lists and objects there may be: every merge is one, and every column."""
+    return _MOST_BRACKETS_OF_A_TOKENIZER if issubclass(model, _Texts) else _MOST_BRACKETS
 
 
 def longest_text(preparation: Any) -> int | None:

@@ -27,6 +27,10 @@ _SMALL = 1 << 20
 _PIECE = 1 << 20
 _PICKLE_PROTOCOLS = frozenset(bytes([0x80, protocol]) for protocol in range(2, 6))
 _ZIP_BEGINS = b"PK\x03\x04"  # so do the files of torch.save
+_LENGTH_BYTES = 8
+"""A safetensors file begins with the length of its header, the low byte first, and the header is an
+object of JSON. Lengths as 640, which is 80 02, look like a pickle's first bytes."""
+
 _ENCRYPTED = 0x1
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """Only these are unpacked piece by piece; others give all that a piece holds, however much."""
@@ -96,7 +100,7 @@ def unpack(content: BinaryIO, *, max_bytes: int) -> Unpacked:
         name = str(path.relative_to(root))
         if name in found:
             raise invalid_field("/file", "holds a file twice; which one is meant nobody can know")
-        _refuse_pickles(archive, path, entry)
+        _refuse_pickles(archive, name, entry)
         found[name] = entry
     for name in NEEDED:
         if name not in found:
@@ -127,16 +131,22 @@ def _folder_around(found: list[PurePosixPath]) -> PurePosixPath:
     return PurePosixPath(tops.pop()) if nested and len(tops) == 1 else PurePosixPath()
 
 
-def _refuse_pickles(archive: zipfile.ZipFile, path: PurePosixPath, entry: zipfile.ZipInfo) -> None:
+def _refuse_pickles(archive: zipfile.ZipFile, name: str, entry: zipfile.ZipInfo) -> None:
     """Raise Invalid for what runs code when it is read, by its name and by its first bytes."""
     begins = b""
     if entry.file_size:
         try:
             with archive.open(entry) as file:
-                begins = file.read(len(_ZIP_BEGINS))
+                begins = file.read(_LENGTH_BYTES + 1)
         except DAMAGED:
             raise invalid_field("/file", "holds a damaged file; pack it anew") from None
-    is_pickle = begins[:2] in _PICKLE_PROTOCOLS or begins == _ZIP_BEGINS
-    if is_pickle or path.suffix.lower() in PICKLES:
+    is_pickle = begins[:2] in _PICKLE_PROTOCOLS and not (name == WEIGHTS and _is_length(begins))
+    is_zip = begins.startswith(_ZIP_BEGINS)
+    if is_pickle or is_zip or PurePosixPath(name).suffix.lower() in PICKLES:
         detail = "holds a pickle, or a file of torch.save: reading one can run any program. Send "
         raise invalid_field("/file", detail + "the weights as safetensors")
+
+
+def _is_length(begins: bytes) -> bool:
+    """Tell whether a file begins as safetensors do: a header of less than 4 GiB, and its brace."""
+    return begins[4:_LENGTH_BYTES] == bytes(4) and begins[_LENGTH_BYTES:] == b"{"
