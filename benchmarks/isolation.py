@@ -8,12 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.load import Load, Measured, sender
+from benchmarks.load import Load, Measured, Sender, sender
 from benchmarks.running import trainyard
 from service.client import Client
 from service.training.device import cpu_name
@@ -30,8 +30,6 @@ LONG_JOB = {
     "training": {"max_steps": 100_000},
 }
 STEADY_RATE = 100.0
-
-Sender = Callable[[Load], Measured]
 
 
 def main() -> None:

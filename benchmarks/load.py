@@ -36,8 +36,11 @@ class Measured(NamedTuple):
     errors: int
 
 
+Sender = Callable[[Load], Measured]
+
+
 @contextmanager
-def sender() -> Generator[Callable[[Load], Measured]]:
+def sender() -> Generator[Sender]:
     """Start a process that sends loads, so that no load pays for its start."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         pool.apply(os.getpid)

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from service.api import streams
 from service.api.bodies import named, read_json, takes
 from service.api.doors import owner_of
-from service.api.limits import begin_to_wait
+from service.api.limits import begin_to_wait, is_heard
 from service.api.parts import ModelPath, Parts, PartsOf
 from service.api.problems import problem_responses
 from service.domain.generations import GenerateRequest, Generation
@@ -67,7 +67,7 @@ async def generate(
         events = _events(parts, writing)
         return StreamingResponse(events, media_type=streams.MEDIA_TYPE, headers=STREAM_HEADERS)
     async for _ in parts.predictor.write(writing):
-        if await request.is_disconnected():
+        if not await is_heard(request):
             break  # nobody reads on
     return Response(writing.generation().model_dump_json(), media_type="application/json")
 

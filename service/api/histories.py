@@ -1,10 +1,11 @@
 """`GET /v1/models/{model}/predictions-over-time`: how an answer changed while a model trained."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from service.api.limits import begin_to_wait, still_heard
+from service.api.limits import begin_to_wait, is_heard, still_heard
 from service.api.parts import ModelPath, PartsOf
 from service.api.problems import problem_responses
 from service.domain.predictions import MAX_TOP_K, PredictionsOverTime
@@ -36,15 +37,11 @@ async def predictions_over_time(
     How many are kept says `training.checkpoint` of the job: `every_steps` and `keep_periodic`.
     """
     begin_to_wait()
-
-    async def is_heard() -> bool:
-        return not await request.is_disconnected()
-
     return await parts.predictor.over_time(
         model,
         question,
         top_k=top_k,
         limit=limit,
-        is_heard=is_heard,
+        is_heard=partial(is_heard, request),
         wanted=still_heard(request),
     )

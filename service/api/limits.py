@@ -73,6 +73,11 @@ def still_heard(request: Request) -> Callable[[], bool]:
     return lambda: not is_closing()
 
 
+async def is_heard(request: Request) -> bool:
+    """Ask the connection itself, between two pieces of work; by any server."""
+    return not await request.is_disconnected()
+
+
 class BodyLimits:
     """Middleware: bodies that stop arriving are given up; too large ones are told so as a problem.
 

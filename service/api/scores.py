@@ -1,11 +1,12 @@
 """`POST /v1/models/{model}/score`: how probable a model finds texts."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from service.api.bodies import named, read_json, takes
-from service.api.limits import begin_to_wait
+from service.api.limits import begin_to_wait, is_heard
 from service.api.parts import ModelPath, PartsOf
 from service.api.problems import problem_responses
 from service.domain.scores import ScoreRequest, ScoreResponse
@@ -35,9 +36,6 @@ async def score(
 ) -> Response:
     """Score texts: ln of the probability of each token after those before it, and perplexity."""
     begin_to_wait()
-
-    async def is_heard() -> bool:
-        return not await request.is_disconnected()
-
-    answer = await parts.predictor.score(model, body.inputs, is_heard=is_heard)
+    heard = partial(is_heard, request)
+    answer = await parts.predictor.score(model, body.inputs, is_heard=heard)
     return Response(answer.model_dump_json(), media_type="application/json")

@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
-from math import inf
 from typing import NamedTuple
 from weakref import WeakSet
 
@@ -43,7 +42,7 @@ from service.prediction.sessions import Held, Sessions, session_key
 from service.prediction.showing import showing
 from service.prediction.writing import CannotWrite, Tally, Writer, Written, turns
 from service.store import histories
-from service.store.deadline import begin_within, refuse_late
+from service.store.deadline import has_begun, refuse_late
 from service.store.engine import Database
 from service.store.errors import BlobGone, ModelNotReady
 from service.store.histories import Moment
@@ -222,7 +221,7 @@ class Predictor:
             job_id, moments = await to_thread.run_sync(look, limiter=self._finder.threads)
         if not moments:
             raise ModelNotReady(job_id, "running")
-        begin_within(inf)  # it has begun in time, and takes as long as it takes
+        has_begun()
         answers: list[PredictionAt] = []
         for moment in moments:
             if not await is_heard():
@@ -311,7 +310,7 @@ class Predictor:
             if not await is_heard():
                 break
             encoded = await self._read(loaded.task, [text])
-            begin_within(inf)  # it has begun in time, and takes as long as it takes
+            has_begun()
             scores.append(await self._batcher.run(partial(score, loaded, encoded)))
         del place
         return ScoreResponse(

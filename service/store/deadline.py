@@ -21,8 +21,13 @@ def ends_at() -> float:
     return _until.get()
 
 
+def has_begun() -> None:
+    """Take the deadline away: what has begun in time may take as long as it takes."""
+    _until.set(inf)
+
+
 def refuse_late() -> None:
-    """Raise Busy if the deadline is over. What has begun in time may take as long as it takes."""
+    """Raise Busy if the deadline of this context is over; it has begun otherwise."""
     if time.monotonic() > _until.get():
         raise Busy
-    _until.set(inf)
+    has_begun()

@@ -1,6 +1,7 @@
 """Indexes of evidence are made one after the other, and few wait for their turn."""
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -25,17 +26,20 @@ def test_one_index_is_made_after_the_other(
     models = [workshop.a_trained_job(model=f"turn-{n}", training={"seed": n}) for n in (1, 2)]
     predictor = Predictor(workshop.database, Catalogue.installed(), memory_bytes=1 << 30)
     width, read = evidence._width, Evidence._read  # pyright: ignore[reportPrivateUsage]
-    being_made, beside = [0], list[int]()
+    begun = list[str]()
+    both = asyncio.Event()
 
     def began(loaded: Any) -> int:
-        beside.append(being_made[0])
-        being_made[0] += 1
+        begun.append("begun")
+        if len(begun) == 2:
+            both.set()
         return width(loaded)
 
     async def slowly(self: Evidence, *given: Any) -> Any:
         vectors = await read(self, *given)
-        await asyncio.sleep(0.1)  # the other one could begin
-        being_made[0] -= 1
+        with suppress(TimeoutError):
+            await asyncio.wait_for(both.wait(), 0.1)
+        begun.append("read")
         return vectors
 
     monkeypatch.setattr(evidence, "_width", began)
@@ -48,7 +52,7 @@ def test_one_index_is_made_after_the_other(
     answers = asyncio.run(ask())
 
     assert all(answer.evidence for answer in answers)
-    assert beside == [0, 0]
+    assert begun == ["begun", "read", "begun", "read"]
 
 
 def test_where_too_many_indexes_are_being_made_another_is_not_begun(
