@@ -29,8 +29,8 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "alone and not slow"
 
 test-all: $(INSTALLED)
-	$(TESTS_AT_ONCE) -m "not alone"
-	$(BIN)/python -m pytest -m "alone"
+	$(TESTS_AT_ONCE) -m "not slow and not alone"
+	$(BIN)/python -m pytest -m "slow or alone"
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

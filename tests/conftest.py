@@ -47,7 +47,7 @@ SLOW_ON_POSTGRESQL = ("integration/test_bad_input.py", "worker/test_ends.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test` runs alone, after all that may run at once, and what it leaves out."""
+    """Put long files first; mark what `make test` runs alone, after all others, and leaves out."""
     items.sort(key=lambda item: not _place_of(item).startswith(LONG))
     for item in items:
         place = _place_of(item)

@@ -22,7 +22,7 @@ def test_harm_for_some_seconds_changes_no_job(database: str, tmp_path: Path) -> 
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_harm_for_minutes_changes_no_job(database: str, tmp_path: Path) -> None:
-    outcome = chaos.run(tmp_path, minutes=3, seed=chaos.any_seed(), database=database)
+    outcome = chaos.run(tmp_path, minutes=5, seed=chaos.any_seed(), database=database)
 
     assert chaos.is_clean(outcome), outcome
     assert outcome["ends"]["succeeded"] > outcome["jobs"] / 4, outcome
