@@ -87,8 +87,20 @@ class Busy(Unavailable):
     code = "service_busy"
     title = "The service is busy"
 
+    def __init__(
+        self, detail: str = "Too many requests are waiting already. Send this one again later."
+    ) -> None:
+        super().__init__(detail)
+
+
+class TooLate(Busy):
+    """The deadline of a request was over before its turn came."""
+
     def __init__(self) -> None:
-        super().__init__("Too many requests are waiting already. Send this one again later.")
+        super().__init__(
+            "The turn of this request did not come in time. Send it again later, and with a longer "
+            "deadline_ms if you set one."
+        )
 
 
 def invalid_field(pointer: str, detail: str) -> Invalid:

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from service.domain.predictions import Prediction, Timings
-from service.domain.problems import Busy
+from service.domain.problems import Busy, TooLate
 from service.prediction.costs import Costs
 from service.tasks.base import Encoded, Task, join
 from service.tasks.prefixes import work_of
@@ -89,7 +89,7 @@ class _Waiting(NamedTuple):
     def is_wanted(self) -> bool:
         """Tell whether somebody still waits for the answer; who waited too long is told so."""
         if not self.answered.done() and not self.wanted():
-            self.answered.set_exception(Busy())
+            self.answered.set_exception(TooLate())
         return not self.answered.done()
 
 

@@ -6,7 +6,7 @@ import time
 from contextvars import ContextVar
 from math import inf
 
-from service.domain.problems import Busy
+from service.domain.problems import TooLate
 
 _until: ContextVar[float] = ContextVar("until", default=inf)
 
@@ -27,7 +27,7 @@ def has_begun() -> None:
 
 
 def refuse_late() -> None:
-    """Raise Busy if the deadline of this context is over; it has begun otherwise."""
+    """Raise TooLate if the deadline of this context is over; it has begun otherwise."""
     if time.monotonic() > _until.get():
-        raise Busy
+        raise TooLate
     has_begun()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from service.domain.problems import Busy
+from service.domain.problems import TooLate
 from service.store import deadline
 from service.store.deadline import begin_within
 from service.store.engine import Database
@@ -21,9 +21,9 @@ def apart(do: Callable[[], None]) -> None:
 def test_a_transaction_after_the_deadline_is_refused(database: Database) -> None:
     def late() -> None:
         begin_within(-1)
-        with pytest.raises(Busy), database.begin():
+        with pytest.raises(TooLate), database.begin():
             pass
-        with pytest.raises(Busy), database.read():
+        with pytest.raises(TooLate), database.read():
             pass
 
     apart(late)
