@@ -93,16 +93,6 @@ class Busy(Unavailable):
         super().__init__(detail)
 
 
-class TooLate(Busy):
-    """The deadline of a request was over before its turn came."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The turn of this request did not come in time. Send it again later, and with a longer "
-            "deadline_ms if you set one."
-        )
-
-
 def invalid_field(pointer: str, detail: str) -> Invalid:
     """Make the problem of one wrong field."""
     return Invalid(

@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from service.domain.predictions import Prediction, Timings
-from service.domain.problems import Busy, TooLate
+from service.domain.problems import Busy
 from service.prediction.costs import Costs
+from service.store.deadline import too_late
 from service.tasks.base import Encoded, Task, join
 from service.tasks.prefixes import work_of
 
@@ -89,7 +90,7 @@ class _Waiting(NamedTuple):
     def is_wanted(self) -> bool:
         """Tell whether somebody still waits for the answer; who waited too long is told so."""
         if not self.answered.done() and not self.wanted():
-            self.answered.set_exception(TooLate())
+            self.answered.set_exception(too_late())
         return not self.answered.done()
 
 

@@ -6,7 +6,7 @@ import time
 from contextvars import ContextVar
 from math import inf
 
-from service.domain.problems import TooLate
+from service.domain.problems import Busy
 
 _until: ContextVar[float] = ContextVar("until", default=inf)
 
@@ -27,7 +27,15 @@ def has_begun() -> None:
 
 
 def refuse_late() -> None:
-    """Raise TooLate if the deadline of this context is over; it has begun otherwise."""
+    """Raise Busy if the deadline of this context is over; it has begun otherwise."""
     if time.monotonic() > _until.get():
-        raise TooLate
+        raise too_late()
     has_begun()
+
+
+def too_late() -> Busy:
+    """Make the problem of a request whose deadline was over before its turn came."""
+    return Busy(
+        "The turn of this request did not come in time. Send it again later, and with a longer "
+        "deadline_ms if you set one."
+    )

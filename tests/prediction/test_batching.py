@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from service.domain.predictions import LabelCandidate, Prediction
-from service.domain.problems import Busy, TooLate
+from service.domain.problems import Busy
 from service.prediction.batching import MAX_BATCH, MAX_WAITING, Answer, Batcher, Loaded
 from service.prediction.costs import Costs
 from service.tasks.base import Encoded, Task
@@ -190,7 +190,8 @@ def test_nothing_is_computed_for_what_comes_too_late() -> None:
 
     late, answered = asyncio.run(main())
 
-    assert isinstance(late, TooLate)
+    assert isinstance(late, Busy)
+    assert "deadline_ms" in str(late)
     assert isinstance(answered, Answer)
     assert labels(answered) == ["2"]
     assert task.batches == [1, 1]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from service.domain.problems import TooLate
+from service.domain.problems import Busy
 from service.store import deadline
 from service.store.deadline import begin_within
 from service.store.engine import Database
@@ -21,9 +21,9 @@ def apart(do: Callable[[], None]) -> None:
 def test_a_transaction_after_the_deadline_is_refused(database: Database) -> None:
     def late() -> None:
         begin_within(-1)
-        with pytest.raises(TooLate), database.begin():
+        with pytest.raises(Busy, match="deadline_ms"), database.begin():
             pass
-        with pytest.raises(TooLate), database.read():
+        with pytest.raises(Busy), database.read():
             pass
 
     apart(late)
