@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 TESTS_AT_ONCE := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
 INSTALLED := $(VENV)/.installed
 
+# Tests start hundreds of processes: what is compiled once, all of them begin with.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install demo up test test-all lint format bench clean
 
 install: $(INSTALLED)

@@ -86,6 +86,13 @@ class Settings(BaseSettings):
         description="Torch threads of one training job; small models take one. Default: the cores "
         "divided by the jobs at once, or fewer, if others leave fewer free when the job begins.",
     )
+    nice: int = Field(
+        default=19,
+        ge=0,
+        le=19,
+        description="How far jobs step back behind all else on the machine, as in nice(1): beside "
+        "other busy programs 19 lets them go first, and with 0 jobs get as much as these do.",
+    )
     lease_seconds: float = Field(
         default=15.0,
         gt=0,

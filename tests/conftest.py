@@ -21,6 +21,9 @@ from service.store.engine import Database
 # is loaded, in these processes and those that they start.
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
+# Tests keep all cores busy: behind them jobs would starve. Inherited by the services they start.
+os.environ.setdefault("TRAINYARD_NICE", "0")
+
 POOL_SIZE = 10
 ALONE = (
     "worker/",

@@ -28,6 +28,17 @@ def test_an_empty_variable_means_the_default(monkeypatch: pytest.MonkeyPatch) ->
     assert Settings(workers=2, threads=3).most_threads == 3
 
 
+def test_jobs_step_back_unless_the_operator_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("TRAINYARD_NICE", raising=False)
+
+    assert Settings().nice == 19
+    assert Settings(nice=0).nice == 0
+    with pytest.raises(ValidationError):
+        Settings(nice=-1)
+
+
 def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAINYARD_PORT", "9000")
 

@@ -35,3 +35,5 @@ class Work(NamedTuple):
     downloads: Downloads
     yields: bool = False
     """Of the threads the job takes only so many as others leave free."""
+    nice: int = 0
+    """How far it steps back behind all else on the machine, as in nice(1)."""

@@ -33,7 +33,6 @@ from service.worker.runners.base import Run
 
 logger = logging.getLogger(__name__)
 
-LOWEST_PRIORITY = 19
 FIRST_VICTIM = "1000"
 RUNNERS: Mapping[JobKind, Callable[[Run], None]] = {"train": train.run}
 
@@ -43,7 +42,7 @@ def main(work: Work, orders: "Connection[Command | None]") -> None:
     _log_to_stderr(work.log_level)
     load = Load() if work.yields else None
     inbox = Inbox(orders)
-    step_back()
+    step_back(work.nice)
     if work.claim.spec.training.device == "cpu" or available_devices()[0] == "cpu":
         memory.limit(work.memory_bytes)  # drivers of accelerators reserve far more than they take
     # Recorders copy the log themselves: in a commit, training would wait for it.
@@ -95,17 +94,17 @@ def report_abilities(answer: "Connection[Abilities]", orders: "Connection[Comman
     answer.close()
 
 
-def step_back() -> None:
-    """Leave the processor and the memory to the service: predictions must stay quick.
+def step_back(nice: int) -> None:
+    """Leave the processor, so far as `nice` says, and the memory to the service.
 
     All of it is best effort; a container may forbid it.
     """
     with suppress(OSError):
         os.setsid()  # a session of its own has an autogroup of its own, where nice counts
     with suppress(OSError):
-        os.nice(LOWEST_PRIORITY)
+        os.nice(nice)
     with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(LOWEST_PRIORITY), encoding="ascii")
+        Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(FIRST_VICTIM, encoding="ascii")
 

@@ -61,6 +61,7 @@ def run_worker(
             workers=settings.workers,
             threads=settings.most_threads,
             yields=settings.threads is None,
+            nice=settings.nice,
             job_memory_bytes=settings.job_memory_bytes,
             lease_for=timedelta(seconds=settings.lease_seconds),
             max_deaths=settings.max_deaths,

@@ -48,6 +48,7 @@ class Limits:
     workers: int
     threads: int
     yields: bool
+    nice: int
     job_memory_bytes: int
     lease_for: timedelta
     max_deaths: int
@@ -164,6 +165,7 @@ class Supervisor:
             database_url=limits.database_url,
             threads=limits.threads,
             yields=limits.yields,
+            nice=limits.nice,
             memory_bytes=limits.job_memory_bytes,
             log_level=level,
             downloads=limits.downloads,

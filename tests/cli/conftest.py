@@ -17,7 +17,7 @@ LIMIT_SECONDS = 120
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """`trainyard up` on a free port with a new SQLite file."""
-    with ServiceProcess(tmp_path_factory.mktemp("service")) as process:
+    with ServiceProcess(tmp_path_factory.mktemp("service"), TRAINYARD_NICE="0") as process:
         yield process
 
 

@@ -81,7 +81,7 @@ def test_the_second_signal_ends_the_process_at_once(
 def test_a_running_job_goes_back_to_the_queue_and_on_at_the_next_start(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    with ServiceProcess(tmp_path) as process:
+    with ServiceProcess(tmp_path, TRAINYARD_NICE="0") as process:
         with Client(process.url) as client:
             body = {"dataset": "eating", "architecture": "rnn", "training": {"epochs": 100_000}}
             job_id = client.create_job(body).id
@@ -89,7 +89,7 @@ def test_a_running_job_goes_back_to_the_queue_and_on_at_the_next_start(
         process.send(number)
         assert process.wait() == 0
 
-    with ServiceProcess(tmp_path) as process, Client(process.url) as client:
+    with ServiceProcess(tmp_path, TRAINYARD_NICE="0") as process, Client(process.url) as client:
         after = _at_step(client, job_id, before.progress.step)
         assert after.attempt == 2
         assert client.list_checkpoints(job_id).data

@@ -65,7 +65,7 @@ def test_one_that_dies_is_replaced_and_sigterm_ends_all(two: Several) -> None:
     first, second = two.pids()
     os.kill(first, signal.SIGKILL)
 
-    eventually(lambda: len(two.pids()) == 3, within=LIMIT_SECONDS)
+    eventually(lambda: len(two.pids()) == 3)
     assert is_there(second)
     assert httpx.get(f"{two.url}/livez").status_code == 200
 
@@ -78,7 +78,7 @@ def test_one_that_dies_is_replaced_and_sigterm_ends_all(two: Several) -> None:
 def test_none_outlives_the_first_process(two: Several) -> None:
     two.process.kill()
 
-    eventually(lambda: not any(map(is_there, two.pids())), within=LIMIT_SECONDS)
+    eventually(lambda: not any(map(is_there, two.pids())))
 
 
 def test_a_port_that_another_service_has_is_not_shared(two: Several) -> None:

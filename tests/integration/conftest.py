@@ -23,7 +23,8 @@ def running(
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("TRAINYARD_")
     }
-    environment |= {"TRAINYARD_DATABASE_URL": database_url, **settings}
+    # Tests keep all cores busy: behind them jobs would starve.
+    environment |= {"TRAINYARD_DATABASE_URL": database_url, "TRAINYARD_NICE": "0", **settings}
     with (
         (folder / "service.log").open("ab") as log,
         subprocess.Popen(

@@ -10,7 +10,7 @@ import httpx
 from service.domain.jobs import Job
 from service.store import events, metrics
 from service.store.engine import Database
-from tests.worker.yard import eventually
+from tests.eventually import eventually
 
 SENTENCES = "\n".join(f"we cook {what} number {n}" for what in ("rice", "soup") for n in range(40))
 TINY = {

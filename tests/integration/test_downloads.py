@@ -18,6 +18,7 @@ from service.datasets.base import Download
 from service.domain.jobs import Job
 from service.store import jobs
 from service.store.engine import Database
+from tests.eventually import eventually
 from tests.integration.conftest import running
 from tests.integration.packages import NAMES, a_download, install, with_examples
 from tests.worker.mirror import (
@@ -34,7 +35,6 @@ from tests.worker.mirror import (
     with_more_bytes,
     with_other_bytes,
 )
-from tests.worker.yard import eventually
 
 IMAGES, LABELS = NAMES["images"], NAMES["labels"]
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "fashion-mnist"

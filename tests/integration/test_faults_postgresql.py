@@ -13,6 +13,7 @@ from benchmarks.postgresql import StoppablePostgresql, stoppable_postgresql
 from service.client import Client
 from service.domain.jobs import Job
 from service.store.engine import Database
+from tests.eventually import eventually
 from tests.integration.conftest import running
 from tests.integration.faults import (
     SECONDS,
@@ -23,7 +24,6 @@ from tests.integration.faults import (
     until,
     writes_for,
 )
-from tests.worker.yard import eventually
 
 LONG = {
     "model": "long",

@@ -18,9 +18,9 @@ import pytest
 from service.client import Client
 from service.domain.jobs import Job
 from service.store.engine import Database
+from tests.eventually import eventually
 from tests.integration.conftest import running
 from tests.integration.faults import SECONDS, assert_whole, processes_of
-from tests.worker.yard import eventually
 
 LONG = {
     "dataset": "eating",

@@ -17,6 +17,7 @@ from service.client import Client
 from service.domain.jobs import Job
 from service.store.engine import Database
 from service.store.tables import BlobChunkRow
+from tests.eventually import eventually
 from tests.integration.conftest import running
 from tests.integration.faults import (
     SECONDS,
@@ -29,7 +30,6 @@ from tests.integration.faults import (
     writes_for,
 )
 from tests.integration.pictures import idx_images, idx_labels
-from tests.worker.yard import eventually
 
 MEBIBYTE = 1024 * 1024
 LONG = {

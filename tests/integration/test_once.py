@@ -16,9 +16,9 @@ from service.client import Client, UnavailableError, UnreachableError
 from service.domain.jobs import Job
 from service.store import jobs as job_store
 from service.store.engine import Database
+from tests.eventually import eventually
 from tests.integration.api_processes import Api, api_processes
 from tests.integration.states import ELSEWHERE, a_job
-from tests.worker.yard import eventually
 
 MANY = 50
 SERVICES = 3

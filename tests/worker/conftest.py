@@ -9,6 +9,9 @@ from service.store import migrate
 from service.store.engine import Database
 from tests.worker.yard import WorkerProcess, Yard
 
+NICE = 3
+"""Neither what it is elsewhere in tests, nor by default."""
+
 
 @pytest.fixture
 def yard(sqlite_database: Database, tmp_path: Path) -> Iterator[Yard]:
@@ -41,4 +44,4 @@ def busy_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
 @pytest.fixture(scope="module")
 def worker(busy_yard: Yard) -> WorkerProcess:
     """The worker of `busy_yard`; it trains up to three jobs at once."""
-    return busy_yard.start_worker(workers=3)
+    return busy_yard.start_worker(workers=3, nice=NICE)

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from service.store.engine import Database, UtcDateTime, database_now
 from service.store.tables import Row
-from tests.worker.yard import Yard, eventually
+from tests.eventually import eventually
+from tests.worker.yard import Yard
 
 FUTURE = {"lease_expires_at", "expires_at", "held_until"}
 SHIFTED = Path(__file__).parent / "shifted_clock"

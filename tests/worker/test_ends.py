@@ -3,7 +3,8 @@
 import os
 import signal
 
-from tests.worker.yard import Yard, eventually
+from tests.eventually import eventually
+from tests.worker.yard import Yard
 
 
 def test_nothing_is_left_of_a_worker_that_is_killed_and_another_goes_on(each_yard: Yard) -> None:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from service.domain.jobs import Job, Series
 from service.store import metrics
 from service.store.tables import JobComponentRow
-from tests.worker.yard import Yard, eventually
+from tests.eventually import eventually
+from tests.worker.yard import Yard
 
 LARGE = 230  # above 50,000 weights: two threads share the work
 

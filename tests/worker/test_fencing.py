@@ -15,7 +15,8 @@ from service.domain.problems import Problem
 from service.store import metrics
 from service.store.engine import Database
 from service.store.tables import JobRow, Row
-from tests.worker.yard import WorkerProcess, Yard, eventually
+from tests.eventually import eventually
+from tests.worker.yard import WorkerProcess, Yard
 
 LEASE_SECONDS = 2
 STEPS = 500

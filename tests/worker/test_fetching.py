@@ -12,6 +12,7 @@ from service.datasets.base import Download, DownloadFile
 from service.domain.datasets import IdxDatasetSpec, ImageFacts
 from service.worker.downloads import in_megabytes, urls_of
 from service.worker.fetching import Fetch, FetchFailed, Stopped, Timing
+from tests.eventually import eventually
 from tests.worker.mirror import (
     Answer,
     Manner,
@@ -29,7 +30,6 @@ from tests.worker.mirror import (
     with_more_bytes,
     with_other_bytes,
 )
-from tests.worker.yard import eventually
 
 CONTENT = bytes(range(256)) * 4
 QUICK = Timing(connect_seconds=5, read_seconds=0.5, tries=2, pause_seconds=0)

@@ -8,7 +8,9 @@ import pytest
 
 from service.domain.jobs import Job
 from service.store import metrics
-from tests.worker.yard import WorkerProcess, Yard, eventually, stat
+from tests.eventually import eventually
+from tests.worker.conftest import NICE
+from tests.worker.yard import WorkerProcess, Yard, stat
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -158,7 +160,7 @@ def test_training_leaves_the_processor_and_memory_to_the_service(
     victim = Path(f"/proc/{pid}/oom_score_adj").read_text().strip()
     busy_yard.act(job, "cancel")
 
-    assert (niceness, victim) == (19, "1000")
+    assert (niceness, victim) == (NICE, "1000")
     assert os.getsid(worker.process.pid) == worker.process.pid
     busy_yard.wait_for(job, "cancelled")
 

@@ -6,7 +6,8 @@ import pytest
 
 from service.machine import cgroup_limits, memory_bytes
 from service.settings import Settings
-from tests.worker.yard import Yard, eventually
+from tests.eventually import eventually
+from tests.worker.yard import Yard
 
 MEBIBYTE = 1024 * 1024
 PRELOADED = 400 * MEBIBYTE  # torch and the libraries that every child shares with the fork server

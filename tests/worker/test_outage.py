@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from service.store.engine import Database
-from tests.worker.yard import Yard, eventually
+from tests.eventually import eventually
+from tests.worker.yard import Yard
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """A database, and real worker processes on it."""
 
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -28,8 +25,8 @@ from service.store import certificates, checkpoints, claims, datasets, events, j
 from service.store.blobs import DatabaseBlobs
 from service.store.engine import Database, database_now
 from service.store.tables import BlobChunkRow, JobRow
+from tests.eventually import DEADLINE_SECONDS, eventually
 
-DEADLINE_SECONDS = 120.0
 MARK = "TRAINYARD_TEST_MARK"
 SENTENCES = [
     f"{who} {does} {what}"
@@ -37,18 +34,6 @@ SENTENCES = [
     for does in ("like eating", "cook", "buy", "share")
     for what in ("rice", "bread", "apples", "soup")
 ]
-ThingT = TypeVar("ThingT")
-
-
-def eventually(find: Callable[[], ThingT | None]) -> ThingT:
-    """Ask until there is an answer that is neither None nor False; fail after two minutes."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        found = find()
-        if found is not None and found is not False:
-            return found
-        select.select([], [], [], 0.02)
-    raise AssertionError("it did not happen in time")
 
 
 class WorkerProcess:
@@ -59,7 +44,13 @@ class WorkerProcess:
     ) -> None:
         self.mark = uuid4().hex
         self.log = log
-        chosen = {"DATABASE_URL": database_url, "THREADS": 2, "LEASE_SECONDS": 5, **settings}
+        chosen = {
+            "DATABASE_URL": database_url,
+            "THREADS": 2,
+            "LEASE_SECONDS": 5,
+            "NICE": 0,
+            **settings,
+        }
         variables = {f"TRAINYARD_{name.upper()}": str(value) for name, value in chosen.items()}
         with log.open("ab") as stderr:
             self.process = subprocess.Popen(

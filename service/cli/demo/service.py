@@ -17,9 +17,10 @@ DRAIN_SECONDS = 60
 
 
 class ServiceProcess:
-    """`trainyard up` with a new SQLite file. Its log goes to a file beside it."""
+    """`trainyard up` with a new SQLite file and `settings`. Its log goes to a file beside it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self._settings = settings
         self.database = folder / "trainyard.db"
         self.log = folder / "service.log"
         self.url = ""
@@ -34,7 +35,11 @@ class ServiceProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "service", "up", "--port", "0"],
                 cwd=self.database.parent,
-                env={**environment, "TRAINYARD_DATABASE_URL": f"sqlite:///{self.database}"},
+                env={
+                    **environment,
+                    "TRAINYARD_DATABASE_URL": f"sqlite:///{self.database}",
+                    **self._settings,
+                },
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
