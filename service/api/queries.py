@@ -1,6 +1,10 @@
 """Unknown query parameters on `/v1` are refused: a misspelt filter must not look like an answer."""
 
+from collections.abc import Iterator
+
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 
 from service.domain import validation
@@ -28,10 +32,10 @@ async def refuse_unknown_parameters(request: Request) -> None:
     """Dependency of every `/v1` path: what is not documented is not taken."""
     if not request.query_params:
         return
-    path: str = request.scope["route"].path_format
-    operation = request.app.openapi()["paths"][path][request.method.lower()]
-    known = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
-    free = FREE_PREFIXES.get(path)
+    route: APIRoute = request.scope["route"]
+    # Not of the document: to write it takes a second, and all other requests would wait for it.
+    known = sorted(set(_names_of(route.dependant)))
+    free = FREE_PREFIXES.get(route.path_format)
     for name in request.query_params:
         if name not in known and not (free and name.startswith(free)):
             raise UnknownParameter(name, known)
@@ -45,3 +49,11 @@ def free_parameters(request: Request, prefix: str) -> dict[str, str]:
     except ValidationError as error:
         raise validation.to_invalid(error, given, prefix="/query") from None
     return {name.removeprefix(prefix): value for name, value in checked.items()}
+
+
+def _names_of(handler: Dependant) -> Iterator[str]:
+    """Name the query parameters of a handler and of what it depends on."""
+    for parameter in handler.query_params:
+        yield parameter.alias
+    for dependency in handler.dependencies:
+        yield from _names_of(dependency)
