@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import torch
 from pydantic import BaseModel, JsonValue, ValidationError
 from torch import nn
 
 from service.architectures.base import Architecture, Recipe
 from service.catalogue.contexts import within_context
 from service.catalogue.discovery import Installed
+from service.catalogue.undrawn import undrawn
 from service.domain.base import resolved_options
 from service.domain.components import Component, ComponentConfig
 from service.domain.datasets import DatasetFacts
@@ -96,7 +96,7 @@ def task_options(task: TaskKind[Any], spec: JobSpec) -> TaskOptions:
 def build_on_meta(installed: Installed, architecture: Component, shape: Shape) -> nn.Module:
     """Build without memory and without drawing random numbers: to count and to measure."""
     config = read_config(installed.architectures, architecture, "/architecture")
-    with torch.device("meta"):
+    with undrawn():
         return installed.architectures[architecture.type].build(config, shape)
 
 
