@@ -153,20 +153,27 @@ class Client:
         job_id: str,
         *,
         every: float = watching.EVERY,
+        wait: float = 0.0,
         deadline: float | None = None,
         patience: float = watching.PATIENCE,
     ) -> Iterator[Job]:
         """Yield the job whenever it has changed, until it has ended or is paused.
 
-        Looks every `every` seconds. A service that is away for less than `patience` seconds, as
-        in a restart, is waited for. Raises TimeoutError after `deadline` seconds.
+        Looks every `every` seconds; with `wait` (at most 60) each look waits for so long, and ends
+        as soon as the status is another one. A service that is away for less than `patience`
+        seconds, as in a restart, is waited for. Raises TimeoutError after `deadline` seconds.
         """
         following = Following(
-            job_id, every=every, deadline=deadline, patience=patience, now=time.monotonic()
+            job_id,
+            every=every,
+            wait=wait,
+            deadline=deadline,
+            patience=patience,
+            now=time.monotonic(),
         )
         while not following.over:
             try:
-                job = self.get_job(job_id)
+                job = self.get_job(job_id, wait=following.wait(now=time.monotonic()))
             except (UnreachableError, UnavailableError) as error:
                 following.missed(error, now=time.monotonic())
             else:
@@ -266,9 +273,13 @@ class Client:
         progress: Callable[[Job], None] | None = None,
         deadline: float | None = None,
     ) -> Job:
-        """Wait until the job has ended or is paused; `progress` sees every change on the way."""
+        """Wait until the job has ended or is paused; `progress` sees every change on the way.
+
+        Whoever asks for the end alone hears of it at once.
+        """
+        wait = 0.0 if progress else watching.WAIT
         job = None
-        for job in self.follow_job(job_id, deadline=deadline):
+        for job in self.follow_job(job_id, wait=wait, deadline=deadline):
             if progress is not None:
                 progress(job)
         return job if job is not None else self.get_job(job_id)

@@ -8,21 +8,32 @@ from service.domain.jobs import ENDED, Job
 
 EVERY = 0.5
 PATIENCE = 10.0
+WAIT = 20.0
+"""Seconds a service is asked to hold its answer back; proxies cut what is silent for longer."""
 
 
 class Following:
     """What the looks at a job have shown so far."""
 
     def __init__(
-        self, job_id: str, *, every: float, deadline: float | None, patience: float, now: float
+        self,
+        job_id: str,
+        *,
+        every: float,
+        wait: float,
+        deadline: float | None,
+        patience: float,
+        now: float,
     ) -> None:
         self._job_id = job_id
         self._every = every
+        self._wait = wait
         self._deadline = deadline
         self._patience = patience
         self._started = now
         self._answered: float | None = None
         self._last: Job | None = None
+        self._moved = False
 
     @property
     def over(self) -> bool:
@@ -32,6 +43,7 @@ class Following:
     def is_news(self, job: Job, *, now: float) -> bool:
         """Take a look; tell whether it differs from the one before."""
         changed = job != self._last
+        self._moved = self._last is None or job.status != self._last.status
         self._last = job
         self._answered = now
         return changed
@@ -41,8 +53,15 @@ class Following:
 
         A service that has never answered is not waited for.
         """
+        self._moved = False
         if self._answered is None or now - self._answered > self._patience:
             raise error
+
+    def wait(self, *, now: float) -> float:
+        """Return for how long the next look may wait for another status."""
+        if self._deadline is None:
+            return self._wait
+        return max(0.0, min(self._wait, self._started + self._deadline - now))
 
     def pause(self, *, now: float) -> float:
         """Return how long to wait before the next look. Raises TimeoutError after the deadline."""
@@ -51,7 +70,8 @@ class Following:
         if self._deadline is not None and now - self._started > self._deadline:
             message = f"{self._job_id} had not ended after {self._deadline:g} seconds"
             raise TimeoutError(message)
-        return self._every
+        # A service that does not wait when it is asked to shall not be asked all the time.
+        return 0.0 if self._wait and self._moved else self._every
 
 
 def is_over(job: Job) -> bool:

@@ -205,6 +205,25 @@ def test_a_followed_job_is_told_at_every_change_until_it_has_ended(clients: Clie
     assert clients.pauses == [3, 3, 3, 0]
 
 
+def test_who_asks_for_the_end_alone_has_the_service_hold_its_answer_back(clients: Clients) -> None:
+    statuses = ("queued", "running", "running", "succeeded")
+    outside = Outside(*[a_job(status=status) for status in statuses])
+
+    assert clients(outside).wait_for_job("job_1").status == "succeeded"
+
+    assert [asked.headers["Prefer"] for asked in outside.requests] == ["wait=20"] * 4
+    assert clients.pauses == [0, 0, 0.5, 0]  # a pause where nothing new was said
+
+
+def test_who_wants_to_see_the_progress_has_it_looked_at(clients: Clients) -> None:
+    outside, seen = Outside(a_job(), a_job(status="succeeded")), list[str]()
+
+    clients(outside).wait_for_job("job_1", progress=lambda job: seen.append(job.status))
+
+    assert seen == ["queued", "succeeded"]
+    assert not any("Prefer" in asked.headers for asked in outside.requests)
+
+
 @pytest.mark.parametrize("gone", [httpx.ConnectError("refused"), a_problem()])
 def test_a_followed_job_survives_a_restart_of_the_service(
     clients: Clients, gone: Exception | httpx.Response
