@@ -8,11 +8,15 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command that `sys.argv` names."""
-    from service.cli import serve
+    from service.cli.importing import without_collections
+
+    with without_collections():
+        from service.cli import serve
 
     if sys.argv[1:] and sys.argv[1] in serve.COMMANDS:
         serve.new_app()()
         return
-    from service.cli import app
+    with without_collections():
+        from service.cli import app
 
     app.main()

@@ -10,7 +10,6 @@ from rich.markup import escape
 
 from service.cli import options, output
 from service.cli.clients import connect
-from service.cli.pictures import picture
 from service.domain.evidence import MAX_NEIGHBOURS, Neighbour
 from service.domain.predictions import Prediction, TokenCandidate
 
@@ -123,4 +122,6 @@ def _print_input(one: str | Path | dict[str, Any]) -> None:
     shown = dumps(one, ensure_ascii=False) if isinstance(one, dict) else str(one)
     output.results.print(f"[bold]{escape(shown)}[/]")
     if isinstance(one, Path):
+        from service.cli.pictures import picture  # noqa: PLC0415  brings PIL; words need none
+
         output.results.print(picture(one, output.results))

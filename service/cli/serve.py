@@ -1,19 +1,20 @@
 """`trainyard up`, `api`, `worker`, `migrate`: the commands that run the service itself.
 
-They import `service.cli.running` and `working` late: client commands shall start at once.
+They import the settings, `service.cli.running` and `working` late: client commands shall start at
+once.
 """
 # ruff: noqa: PLC0415
 
-import gc
-from collections.abc import Generator
-from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import ValidationError
 
 from service.cli import output
-from service.settings import Settings, describe_errors
+from service.cli.importing import without_collections
+
+if TYPE_CHECKING:
+    from service.settings import Settings
 
 Host = Annotated[
     str | None,
@@ -38,7 +39,7 @@ def up(
 ) -> None:
     """Run the API and one worker. Prints the URL when ready; SIGTERM and Ctrl-C drain."""
     settings = _listening(host=host, port=port, database_url=database_url, insecure=insecure)
-    with _without_collections():
+    with without_collections():
         from service.cli import running
 
     raise typer.Exit(running.up(settings))
@@ -55,7 +56,7 @@ def api(
 ) -> None:
     """Run the API alone; `trainyard worker` trains. Needs a migrated database."""
     settings = _listening(host=host, port=port, database_url=database_url, insecure=insecure)
-    with _without_collections():
+    with without_collections():
         from service.cli import processes as several
         from service.cli import running
 
@@ -96,21 +97,7 @@ def new_app() -> typer.Typer:
     return app
 
 
-@contextmanager
-def _without_collections() -> Generator[None]:
-    """Import without looking for garbage: imports make none, and each look takes longer.
-
-    What is there at the end stays, and is not looked through again: the next look took 0.2 s.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-def _listening(**given: str | int | None) -> Settings:
+def _listening(**given: str | int | None) -> "Settings":
     """Make the settings of what listens: strangers must not get in because nobody thought of it."""
     settings = _settings(**given)
     if settings.open_to_strangers:
@@ -123,7 +110,10 @@ def _listening(**given: str | int | None) -> Settings:
     return settings
 
 
-def _settings(**given: str | int | None) -> Settings:
+def _settings(**given: str | int | None) -> "Settings":
+    with without_collections():
+        from service.settings import Settings, describe_errors
+
     try:
         return Settings.model_validate(
             {name: value for name, value in given.items() if value is not None}

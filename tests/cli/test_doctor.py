@@ -2,9 +2,13 @@
 
 import json
 import shlex
+import subprocess
+import sys
 
+import pytest
 from pydantic import JsonValue
 
+from service.cli.demo.service import ServiceProcess
 from service.cli.doctor import fork_command
 from service.client import Client
 from tests.cli.conftest import LIMIT_SECONDS, Trainyard
@@ -15,11 +19,22 @@ CRAWLING = [
 ]
 
 
-def test_findings_are_printed_as_they_come_with_a_command_that_works(
-    trainyard: Trainyard, client: Client
-) -> None:
-    watched = trainyard("train", *CRAWLING)
+@pytest.fixture(scope="module")
+def watched(running: ServiceProcess) -> subprocess.CompletedProcess[str]:
+    """A job whose learning rate is far too small, watched to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "service", "train", *CRAWLING],
+        env={"TRAINYARD_URL": running.url, "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_SECONDS,
+    )
 
+
+def test_findings_are_printed_as_they_come_with_a_command_that_works(
+    watched: subprocess.CompletedProcess[str], trainyard: Trainyard, client: Client
+) -> None:
     assert watched.returncode == 0, watched.stderr
     job_id, *lines = watched.stdout.splitlines()
     [place] = [n for n, line in enumerate(lines) if line.startswith("lr_too_small ")]
@@ -32,10 +47,9 @@ def test_findings_are_printed_as_they_come_with_a_command_that_works(
 
 
 def test_the_findings_of_a_job_are_listed_and_written_as_json(
-    trainyard: Trainyard, client: Client, trained: str
+    watched: subprocess.CompletedProcess[str], trainyard: Trainyard, trained: str
 ) -> None:
-    job_id = trainyard("train", *CRAWLING, "--no-watch").stdout.strip()
-    client.wait_for_job(job_id, deadline=LIMIT_SECONDS)
+    job_id = watched.stdout.splitlines()[0]
 
     listed, written = (trainyard("jobs", "doctor", job_id, *more) for more in ([], ["--json"]))
     healthy = trainyard("jobs", "doctor", trained)

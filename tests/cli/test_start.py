@@ -4,10 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from service.domain.keys import find_key, parse_keys
+from tests.cli.commands import Commands, commands
 
 NOWHERE = "http://127.0.0.1:1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  refused is what is tested
@@ -23,6 +26,12 @@ def trainyard(*arguments: str, python: tuple[str, ...] = ()) -> subprocess.Compl
     )
 
 
+@pytest.fixture(scope="module")
+def ready() -> Iterator[Commands]:
+    with commands() as ready:
+        yield ready
+
+
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["up", "--help"], ["demo", "--help"], ["jobs", "--url", NOWHERE]]
 )
@@ -32,6 +41,7 @@ def test_client_commands_and_help_import_no_torch(arguments: list[str]) -> None:
     modules = {line.rsplit("|", 1)[-1].strip() for line in imported.splitlines() if "|" in line}
     assert "service.cli.serve" in modules
     assert modules.isdisjoint({"torch", "sqlalchemy", "fastapi", "uvicorn", "numpy"})
+    assert modules.isdisjoint({"PIL", "pydantic_settings"})
 
 
 def test_commands_of_the_service_import_no_client() -> None:
@@ -60,8 +70,10 @@ def test_the_package_imports_no_torch() -> None:
         ["predict", "eating", "I like"],
     ],
 )
-def test_no_service_is_said_in_one_sentence_and_ends_with_1(arguments: list[str]) -> None:
-    ended = trainyard(*arguments, "--url", NOWHERE)
+def test_no_service_is_said_in_one_sentence_and_ends_with_1(
+    ready: Commands, tmp_path: Path, arguments: list[str]
+) -> None:
+    ended = ready.run((*arguments, "--url", NOWHERE), tmp_path)
 
     assert ended.returncode == 1
     assert ended.stdout == ""
@@ -83,8 +95,10 @@ def test_no_service_is_said_in_one_sentence_and_ends_with_1(arguments: list[str]
         ["migrate", "--database-url", "mysql://root:secret@yard"],
     ],
 )
-def test_a_wrong_command_line_ends_with_2_and_no_stack_trace(arguments: list[str]) -> None:
-    ended = trainyard(*arguments)
+def test_a_wrong_command_line_ends_with_2_and_no_stack_trace(
+    ready: Commands, tmp_path: Path, arguments: list[str]
+) -> None:
+    ended = ready.run(tuple(arguments), tmp_path)
 
     assert ended.returncode == 2
     assert ended.stdout == ""
@@ -93,11 +107,17 @@ def test_a_wrong_command_line_ends_with_2_and_no_stack_trace(arguments: list[str
 
 
 def test_binding_beyond_loopback_is_refused_with_the_reason() -> None:
-    assert "trainyard keys new" in trainyard("up", "--host", EVERYWHERE).stderr
+    ended = trainyard("up", "--host", EVERYWHERE)
+
+    assert ended.returncode == 2
+    assert "trainyard keys new" in ended.stderr
 
 
-def test_a_new_key_is_printed_once_with_the_entry_that_knows_it() -> None:
-    made = json.loads(trainyard("keys", "new", "ann", "--scope", "predict", "--json").stdout)
+def test_a_new_key_is_printed_once_with_the_entry_that_knows_it(
+    ready: Commands, tmp_path: Path
+) -> None:
+    command = ("keys", "new", "ann", "--scope", "predict", "--json")
+    made = json.loads(ready.run(command, tmp_path).stdout)
     [known] = parse_keys(made["entry"])
 
     assert find_key([known], made["key"]) == known
