@@ -1,7 +1,7 @@
 # Trainyard: everything starts here. `make demo` and `make test` work on a machine with Python and make.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
-AT_ONCE ?= 2
+AT_ONCE ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS_AT_ONCE := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder
@@ -28,12 +28,10 @@ up: $(INSTALLED)
 	$(BIN)/trainyard up
 
 test: $(INSTALLED)
-	$(TESTS_AT_ONCE) -m "not slow and not alone"
-	$(BIN)/python -m pytest -m "alone and not slow"
+	$(TESTS_AT_ONCE) -m "not slow"
 
 test-all: $(INSTALLED)
-	$(TESTS_AT_ONCE) -m "not slow and not alone"
-	$(BIN)/python -m pytest -m "slow or alone"
+	$(TESTS_AT_ONCE)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

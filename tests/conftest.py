@@ -1,6 +1,7 @@
 """Databases for tests: every test gets an empty one of its own, made by the real migrations."""
 
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -24,39 +26,46 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 # Tests keep all cores busy: behind them jobs would starve. Inherited by the services they start.
 os.environ.setdefault("TRAINYARD_NICE", "0")
 
+# How long an example takes says what else runs on the machine.
+hypothesis.settings.register_profile("busy machine", deadline=None)
+hypothesis.settings.load_profile("busy machine")
+
 POOL_SIZE = 10
-ALONE = (
-    "worker/",
-    "cli/test_draining.py",
-    "integration/test_bounded_memory.py",
-    "integration/test_chaos.py",
-    "integration/test_faults",
-    "integration/test_limits.py",
-)
-"""Tests that kill, stop, fill and measure: training steps back behind everything else that runs, so
-beside other tests they would wait for it."""
+MEMORY_BYTES = 4 << 30
+"""Far more than the databases of all tests that run at once take."""
 
 LONG = (
     "training/test_killed_anywhere.py",
     "integration/",
+    "worker/",
     "requests/",
     "store/test_claims.py",
     "cli/",
 )
 """Files that take minutes: who began one of them last would let the other processes wait."""
 
-SLOW_ON_POSTGRESQL = ("integration/test_bad_input.py", "worker/test_ends.py")
-"""What reaches a database seldom, or takes long: `make test` does it on one of them."""
+POSTGRESQL = re.compile(r"[\[-]postgresql[-\]]")
+"""In the name of a test that has a parameter for the kind of database."""
+
+ON_BOTH = (
+    "store/",
+    "integration/test_actions.py",
+    "integration/test_events.py",
+    "integration/test_faults_postgresql.py",
+    "integration/test_main_path.py",
+    "integration/test_once.py",
+    "worker/test_exactness.py",
+)
+"""What `make test` does on both kinds of database. The rest reaches them through what is tested
+here: it is done on SQLite there, and on PostgreSQL, too, by `make test-all`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put long files first; mark what `make test` runs alone, after all others, and leaves out."""
+    """Put long files first; mark what `make test` leaves out."""
     items.sort(key=lambda item: not _place_of(item).startswith(LONG))
     for item in items:
         place = _place_of(item)
-        if place.startswith(ALONE):
-            item.add_marker("alone")
-        if place.startswith(SLOW_ON_POSTGRESQL) and "[postgresql" in item.name:
+        if POSTGRESQL.search(item.name) and not place.startswith(ON_BOTH):
             item.add_marker("slow")
 
 
@@ -151,7 +160,7 @@ def postgresql_template(postgresql_url: str) -> Iterator[str]:
 def postgresql_url() -> Iterator[str]:
     """A PostgreSQL server for this test run: the URL of its maintenance database."""
     # Not below pytest's own folder: as root the server runs as another user, who must reach it.
-    folder = Path(tempfile.mkdtemp(prefix="trainyard-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="trainyard-pg-", dir=_in_memory()))
     folder.chmod(0o755)
     server = get_server(folder / "data", cleanup_mode="stop")
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
@@ -162,6 +171,12 @@ def postgresql_url() -> Iterator[str]:
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_memory() -> Path | None:
+    """Find a folder that is no disk and has room; a database per test is quicker there."""
+    folder = Path("/dev/shm")  # noqa: S108  a new folder in it is its owner's alone
+    return folder if folder.is_dir() and shutil.disk_usage(folder).free > MEMORY_BYTES else None
 
 
 def _create_database(server_url: str, *, template: str) -> str:

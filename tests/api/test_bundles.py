@@ -4,6 +4,8 @@
 # ONNX Runtime comes without types.
 
 import json
+import runpy
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -24,16 +26,23 @@ from service.catalogue import Catalogue
 from service.domain.jobs import Job
 from service.prediction.bundles import onnx_file
 from service.store.deadline import begin_within, refuse_late
-from service.store.engine import Database
-from tests.api.workshop import Workshop
+from tests.api.workshop import Trained, Workshop, copy_of, trained_in
+
+
+@pytest.fixture(scope="module")
+def cook(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue
+) -> Trained:
+    """A workshop with the model `cook`, for tests to copy."""
+    file = tmp_path_factory.mktemp("cook") / "template.db"
+    return trained_in(shutil.copyfile(sqlite_template, file), catalogue, model="cook")
 
 
 @pytest.fixture
-def workshop(sqlite_database: Database, catalogue: Catalogue) -> Workshop:
-    """A workshop with the model `cook`."""
-    made = Workshop(sqlite_database, catalogue)
-    made.a_trained_job(model="cook")
-    return made
+def workshop(cook: Trained, tmp_path: Path, catalogue: Catalogue) -> Iterator[Workshop]:
+    """A workshop of one's own with the model `cook`."""
+    with copy_of(cook, tmp_path / "cook.db", catalogue) as made:
+        yield made
 
 
 def download(workshop: Workshop, reference: str) -> httpx.Response:
@@ -63,14 +72,18 @@ def test_a_bundle_has_all_that_a_model_needs(workshop: Workshop) -> None:
 
 
 def test_model_py_checks_itself_and_can_be_asked_about_a_text(
-    workshop: Workshop, tmp_path: Path
+    workshop: Workshop,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with zipfile.ZipFile(BytesIO(download(workshop, "cook").content)) as archive:
         archive.extractall(tmp_path)
-    program = [sys.executable, str(tmp_path / "model.py")]
+    program = tmp_path / "model.py"
 
-    assert subprocess.check_output(program, text=True) == "ok\n"
-    told = subprocess.check_output([*program, "I like"], text=True).split()
+    assert subprocess.check_output([sys.executable, str(program)], text=True) == "ok\n"
+    assert status_of(program, "I like", monkeypatch=monkeypatch) == 0
+    told = capsys.readouterr().out.split()
 
     asked = workshop.post("/v1/models/cook/predict", {"inputs": ["I like"]}).json()
     best = asked["predictions"][0]["candidates"][0]
@@ -78,7 +91,10 @@ def test_model_py_checks_itself_and_can_be_asked_about_a_text(
 
 
 def test_model_py_ends_with_1_where_the_weights_are_others(
-    workshop: Workshop, tmp_path: Path
+    workshop: Workshop,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     workshop.a_trained_job(model="cook", training={"seed": 6})
     for reference in ("cook@2", "cook@1"):
@@ -86,12 +102,16 @@ def test_model_py_ends_with_1_where_the_weights_are_others(
             if (reference, name) != ("cook@1", "model.safetensors"):
                 (tmp_path / name).write_bytes(content)
 
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "model.py")], capture_output=True, text=True, check=False
-    )
+    assert status_of(tmp_path / "model.py", monkeypatch=monkeypatch) == 1
+    assert "off by" in capsys.readouterr().out
 
-    assert done.returncode == 1
-    assert "off by" in done.stdout
+
+def status_of(program: Path, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> object:
+    """Run a program to its end, here: a process of its own would import torch once more."""
+    monkeypatch.setattr(sys, "argv", [str(program), *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(program), run_name="__main__")
+    return ended.value.code
 
 
 def test_the_same_version_gives_the_same_bytes_by_all_of_its_names(workshop: Workshop) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,12 @@ from service.store.engine import Database
 from tests.api.asking import Asking
 
 JOB: dict[str, Any] = {"dataset": "eating", "architecture": "rnn"}
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(with_eating: Path) -> Path:
+    """What databases are copied from: here all jobs are of one dataset."""
+    return with_eating
 
 
 @pytest.fixture

@@ -23,12 +23,6 @@ def workshop(database: Database, catalogue: Catalogue) -> Workshop:
     return Workshop(database, catalogue)
 
 
-@pytest.fixture
-def quick(sqlite_database: Database, catalogue: Catalogue) -> Workshop:
-    """For what does not depend on the database."""
-    return Workshop(sqlite_database, catalogue)
-
-
 def findings(workshop: Workshop, job: Job) -> list[dict[str, Any]]:
     events = workshop.get(f"/v1/jobs/{job.id}/events?type=finding&limit=100")["data"]
     return [event["data"] for event in events]
@@ -85,14 +79,14 @@ ILL: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["vanishing_gradients", "stuck_at_baseline"],
     ),
     "too short": (
-        {**digits(epochs=15), "optimizer": {"type": "gd", "lr": 0.5}},
+        {**digits(epochs=8), "optimizer": {"type": "gd", "lr": 0.5}},
         ["still_improving"],
     ),
     "by heart": (
-        {**rows("toss", NOISE, epochs=20), "optimizer": {"type": "adamw", "lr": 0.01}},
+        {**rows("toss", NOISE, epochs=10), "optimizer": {"type": "adamw", "lr": 0.01}},
         ["overfitting"],
     ),
-    "one class short": (rows("kind", ["x"], epochs=10), ["class_never_predicted"]),
+    "one class short": (rows("kind", ["x"], epochs=5), ["class_never_predicted"]),
 }
 
 
@@ -152,9 +146,11 @@ JOBS: dict[str, dict[str, Any]] = {
         "architecture": {"type": "transformer", "layers": 1, "width": 16, "mlp": "gelu"},
         "training": {"epochs": None, "max_steps": 3, "gradient_clip": 1.0},
     },
-    "mlp of steps": digits(activation="step"),
+    "mlp of steps": digits(activation="step", epochs=1),
     "mlp, lr to be picked": {**digits(epochs=1), "optimizer": {"type": "sgd", "lr": "auto"}},
-    "mlp of tanh, stopped early": digits(activation="tanh", early_stopping={"patience": 1}),
+    "mlp of tanh, stopped early": digits(
+        activation="tanh", epochs=1, early_stopping={"patience": 1}
+    ),
     "cnn": {
         **digits(epochs=1),
         "architecture": {"type": "cnn", "stem_channels": 4, "blocks": [{"channels": 4}]},

@@ -18,12 +18,6 @@ def workshop(database: Database, catalogue: Catalogue) -> Workshop:
     return Workshop(database, catalogue)
 
 
-@pytest.fixture
-def quick(sqlite_database: Database, catalogue: Catalogue) -> Workshop:
-    """For what does not depend on the database."""
-    return Workshop(sqlite_database, catalogue)
-
-
 def fork(workshop: Workshop, job: Job, checkpoint: str | None = None, **patch: Any) -> Job:
     return workshop.accepted(f"/v1/jobs/{job.id}/fork", {"checkpoint": checkpoint, "patch": patch})
 
@@ -101,8 +95,7 @@ def test_a_forked_stream_goes_on_with_its_hidden_state(quick: Workshop) -> None:
     assert last(quick, forked) == last(quick, job)
 
 
-def test_a_drained_fork_goes_on_from_its_own_checkpoint(quick: Workshop) -> None:
-    job = quick.a_trained_job()
+def test_a_drained_fork_goes_on_from_its_own_checkpoint(quick: Workshop, job: Job) -> None:
     whole = quick.a_trained_job(training={"epochs": 4})
     forked = fork(quick, job, training={"epochs": 4})
 
@@ -112,9 +105,7 @@ def test_a_drained_fork_goes_on_from_its_own_checkpoint(quick: Workshop) -> None
     assert last(quick, forked) == last(quick, whole)
 
 
-def test_a_patched_learning_rate_acts_at_once(quick: Workshop) -> None:
-    job = quick.a_trained_job()
-
+def test_a_patched_learning_rate_acts_at_once(quick: Workshop, job: Job) -> None:
     forked = fork(quick, job, optimizer={"lr": 0.025}, training={"epochs": 3})
     quick.train()
 
@@ -125,9 +116,8 @@ def test_a_patched_learning_rate_acts_at_once(quick: Workshop) -> None:
 
 def test_a_fork_that_changes_the_data_order_begins_at_step_0_with_the_weights(
     quick: Workshop,
+    job: Job,
 ) -> None:
-    job = quick.a_trained_job()
-
     forked = fork(quick, job, training={"batch_size": 8})
     ended = quick.train()
 
@@ -142,9 +132,9 @@ def test_a_fork_that_changes_the_data_order_begins_at_step_0_with_the_weights(
     assert ended.spec.continues_from.keeps == ["weights", "optimizer"]
 
 
-def test_another_optimizer_type_takes_over_none_of_the_old_options(quick: Workshop) -> None:
-    job = quick.a_trained_job()
-
+def test_another_optimizer_type_takes_over_none_of_the_old_options(
+    quick: Workshop, job: Job
+) -> None:
     forked = fork(quick, job, optimizer={"type": "adam"}, training={"epochs": 3})
     quick.train()
 
@@ -154,9 +144,7 @@ def test_another_optimizer_type_takes_over_none_of_the_old_options(quick: Worksh
     assert forked.spec.optimizer.options()["lr"] == 0.01  # what suits the architecture
 
 
-def test_tensors_that_do_not_fit_are_fresh_and_named(quick: Workshop) -> None:
-    job = quick.a_trained_job()
-
+def test_tensors_that_do_not_fit_are_fresh_and_named(quick: Workshop, job: Job) -> None:
     forked = fork(quick, job, architecture={"layers": 2}, training={"epochs": 3})
     ended = quick.train()
 
@@ -167,8 +155,9 @@ def test_tensors_that_do_not_fit_are_fresh_and_named(quick: Workshop) -> None:
     assert ended.status == "succeeded"
 
 
-def test_a_fork_serves_what_it_begins_with_as_what_that_was_trained(quick: Workshop) -> None:
-    job = quick.a_trained_job()
+def test_a_fork_serves_what_it_begins_with_as_what_that_was_trained(
+    quick: Workshop, job: Job
+) -> None:
     body = {"inputs": ["I like"]}
 
     forked = fork(quick, job, architecture={"layers": 2}, training={"epochs": 3})
@@ -177,8 +166,7 @@ def test_a_fork_serves_what_it_begins_with_as_what_that_was_trained(quick: Works
     assert answers[0]["predictions"] == answers[1]["predictions"]
 
 
-def test_a_fork_of_what_a_fork_began_with_drops_no_less(quick: Workshop) -> None:
-    job = quick.a_trained_job()
+def test_a_fork_of_what_a_fork_began_with_drops_no_less(quick: Workshop, job: Job) -> None:
     first = fork(quick, job, training={"batch_size": 8})
 
     second = fork(quick, first)
@@ -227,9 +215,7 @@ def test_the_fork_of_a_job_that_was_stopped_early_trains_on(quick: Workshop) -> 
     assert [each["code"] for each in warned(quick, forked)] == ["patience_renewed"]
 
 
-def test_a_fork_waits_where_its_checkpoint_is(quick: Workshop) -> None:
-    job = quick.a_trained_job()
-
+def test_a_fork_waits_where_its_checkpoint_is(quick: Workshop, job: Job) -> None:
     epochs = fork(quick, job, training={"epochs": 8}).progress
     steps = fork(quick, job, training={"max_steps": 80}).progress
 
@@ -264,9 +250,7 @@ def test_who_fits_and_still_cannot_go_on_exactly_says_so(quick: Workshop) -> Non
     assert "precision was float64 and is float32" in failed.error.message
 
 
-def test_one_length_replaces_the_other(quick: Workshop) -> None:
-    job = quick.a_trained_job()
-
+def test_one_length_replaces_the_other(quick: Workshop, job: Job) -> None:
     steps = fork(quick, job, training={"max_steps": 20}).spec.training
     both = refused(quick, job, patch={"training": {"max_steps": 20, "epochs": 9}})
 
@@ -274,9 +258,9 @@ def test_one_length_replaces_the_other(quick: Workshop) -> None:
     assert "/patch/training" in both
 
 
-def test_a_length_that_is_reached_is_answered_with_the_one_to_give(quick: Workshop) -> None:
-    job = quick.a_trained_job()
-
+def test_a_length_that_is_reached_is_answered_with_the_one_to_give(
+    quick: Workshop, job: Job
+) -> None:
     epochs = refused(quick, job)
     steps = refused(quick, job, patch={"training": {"max_steps": job.progress.step}})
 
@@ -284,9 +268,7 @@ def test_a_length_that_is_reached_is_answered_with_the_one_to_give(quick: Worksh
     assert f"at step {job.progress.step}" in steps["/patch/training/max_steps"]
 
 
-def test_what_is_wrong_in_a_patch_is_pointed_at_in_the_patch(quick: Workshop) -> None:
-    job = quick.a_trained_job()
-
+def test_what_is_wrong_in_a_patch_is_pointed_at_in_the_patch(quick: Workshop, job: Job) -> None:
     found = refused(
         quick, job, patch={"optimizer": {"lr": 0}, "trainig": {}, "architecture": {"layers": "2"}}
     )
@@ -297,8 +279,8 @@ def test_what_is_wrong_in_a_patch_is_pointed_at_in_the_patch(quick: Workshop) ->
     assert set(refused(quick, job, patch={"dataset": "digits"})) == {"/patch/architecture"}
 
 
-def test_a_checkpoint_must_be_kept_and_of_this_job(quick: Workshop) -> None:
-    job, other = quick.a_trained_job(), quick.a_trained_job()
+def test_a_checkpoint_must_be_kept_and_of_this_job(quick: Workshop, job: Job) -> None:
+    other = quick.a_trained_job()
     foreign = quick.checkpoints(other)[0]["id"]
 
     assert set(refused(quick, job, checkpoint=foreign)) == {"/checkpoint"}
@@ -319,8 +301,7 @@ def test_a_job_without_a_checkpoint_cannot_be_forked_yet(quick: Workshop) -> Non
     assert (ended.status_code, ended.json()["code"]) == (409, "model_never_trained")
 
 
-def test_a_fork_needs_its_dataset(quick: Workshop) -> None:
-    job = quick.a_trained_job()
+def test_a_fork_needs_its_dataset(quick: Workshop, job: Job) -> None:
     quick.delete("/v1/datasets/kitchen")
 
     gone = quick.post(f"/v1/jobs/{job.id}/fork", {"patch": {"training": {"epochs": 9}}})

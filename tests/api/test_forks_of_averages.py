@@ -4,17 +4,10 @@ from typing import Any
 
 import pytest
 
-from service.catalogue import Catalogue
 from service.domain.jobs import Job
-from service.store.engine import Database
 from tests.api.workshop import RNN, Workshop
 
 EMA: dict[str, Any] = {"ema": {"decay": 0.9}}
-
-
-@pytest.fixture
-def quick(sqlite_database: Database, catalogue: Catalogue) -> Workshop:
-    return Workshop(sqlite_database, catalogue)
 
 
 def forked(quick: Workshop, job: Job, **patch: Any) -> Job:
@@ -57,9 +50,7 @@ def test_without_an_average_a_fork_begins_with_the_one_that_was_served(quick: Wo
 
 
 @pytest.mark.parametrize("patch", [{"batch_size": 8}, {"epochs": 3}])
-def test_an_average_may_begin_with_a_fork(quick: Workshop, patch: dict[str, int]) -> None:
-    job = quick.a_trained_job()
-
+def test_an_average_may_begin_with_a_fork(quick: Workshop, job: Job, patch: dict[str, int]) -> None:
     fork = forked(quick, job, training={**EMA, **patch})
 
     assert fork.status == "succeeded"

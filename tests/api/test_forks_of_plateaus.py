@@ -4,18 +4,11 @@ from typing import Any
 
 import pytest
 
-from service.catalogue import Catalogue
 from service.domain.jobs import Job
-from service.store.engine import Database
 from tests.api.workshop import Workshop
 
 PLATEAU: dict[str, Any] = {"type": "plateau", "patience": 1, "factor": 0.5}
 STILL: dict[str, Any] = {"type": "sgd", "lr": 1e-9}
-
-
-@pytest.fixture
-def quick(sqlite_database: Database, catalogue: Catalogue) -> Workshop:
-    return Workshop(sqlite_database, catalogue)
 
 
 def a_job(quick: Workshop, epochs: int) -> Job:

@@ -1,7 +1,9 @@
 """Predictions over time: every kept checkpoint is asked, as long as somebody listens."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -18,8 +20,7 @@ from service.prediction.batching import Answer, Batcher
 from service.prediction.engine import Predictor
 from service.settings import Settings
 from service.store import deadline
-from service.store.engine import Database
-from tests.api.workshop import Workshop
+from tests.api.workshop import Trained, Workshop, copy_of, trained_in
 
 PATH = "/v1/models/cook/predictions-over-time"
 
@@ -83,17 +84,26 @@ def _scope(extensions: Mapping[str, object]) -> Scope:
     }
 
 
+@pytest.fixture(scope="module")
+def cook(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue
+) -> Trained:
+    """A workshop with the model `cook`, for tests to copy."""
+    file = shutil.copyfile(sqlite_template, tmp_path_factory.mktemp("cook") / "template.db")
+    training = {"checkpoint": {"every_steps": 2, "keep_periodic": 4}}
+    return trained_in(file, catalogue, model="cook", training=training)
+
+
 @pytest.fixture
-def history(sqlite_database: Database, catalogue: Catalogue) -> History:
+def history(cook: Trained, tmp_path: Path, catalogue: Catalogue) -> Iterator[History]:
     """Of the model `cook`."""
-    workshop = Workshop(sqlite_database, catalogue)
-    policy = {"every_steps": 2, "keep_periodic": 4}
-    workshop.a_trained_job(model="cook", training={"checkpoint": policy})
-    predictor = Predictor(sqlite_database, catalogue, memory_bytes=1)
-    app = create_app(
-        settings=Settings(), database=sqlite_database, catalogue=catalogue, predictor=predictor
-    )
-    return History(workshop, predictor, app)
+    with copy_of(cook, tmp_path / "cook.db", catalogue) as workshop:
+        database = workshop.database
+        predictor = Predictor(database, catalogue, memory_bytes=1)
+        app = create_app(
+            settings=Settings(), database=database, catalogue=catalogue, predictor=predictor
+        )
+        yield History(workshop, predictor, app)
 
 
 def after_each_answer(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> list[Answer]:

@@ -21,9 +21,9 @@ def workshop(database: Database, catalogue: Catalogue) -> Workshop:
 
 
 @pytest.fixture
-def quick(sqlite_database: Database, catalogue: Catalogue) -> Workshop:
-    """For what does not depend on the database."""
-    return Workshop(sqlite_database, catalogue)
+def source(job: Job) -> Job:
+    """Whose weights others begin with."""
+    return job
 
 
 def refused(workshop: Workshop, reference: str, **fields: Any) -> str:
@@ -67,8 +67,7 @@ def test_a_job_begins_with_the_weights_of_a_model_whose_job_may_be_deleted(
     assert told(workshop, job)["names"]["fresh"] == 0
 
 
-def test_words_that_both_know_take_over_their_rows(quick: Workshop) -> None:
-    source = quick.a_trained_job()
+def test_words_that_both_know_take_over_their_rows(quick: Workshop, source: Job) -> None:
     lines = [line.replace("rice", "tofu").replace("you", "she") for line in SENTENCES]
     quick.add_text("other", [*lines, *lines[:7]])
 
@@ -88,8 +87,9 @@ def test_words_that_both_know_take_over_their_rows(quick: Workshop) -> None:
     assert counts == {"taken_over": len(both), "fresh": 2, "forgotten": 2}
 
 
-def test_a_job_that_was_drained_goes_on_from_its_own_checkpoint(quick: Workshop) -> None:
-    source = quick.a_trained_job()
+def test_a_job_that_was_drained_goes_on_from_its_own_checkpoint(
+    quick: Workshop, source: Job
+) -> None:
     whole = quick.a_trained_job(initialize_from=source.id)
 
     job = quick.a_job(initialize_from=source.id)
@@ -120,9 +120,7 @@ def test_what_is_no_model_is_answered_like_a_dataset_that_is_none(quick: Worksho
     assert "did you mean 'lunch'" in answer.json()["detail"]
 
 
-def test_the_architecture_must_be_the_models_own(quick: Workshop) -> None:
-    source = quick.a_trained_job()
-
+def test_the_architecture_must_be_the_models_own(quick: Workshop, source: Job) -> None:
     larger = refused(quick, source.id, architecture={**RNN, "hidden_size": 9, "dropout": 0.1})
     bare = refused(quick, source.id, architecture="rnn")
 
@@ -132,8 +130,9 @@ def test_the_architecture_must_be_the_models_own(quick: Workshop) -> None:
     assert quick.a_job(initialize_from=source.id, architecture=options).status == "queued"
 
 
-def test_the_task_and_what_the_weights_depend_on_must_be_the_same(quick: Workshop) -> None:
-    source = quick.a_trained_job()
+def test_the_task_and_what_the_weights_depend_on_must_be_the_same(
+    quick: Workshop, source: Job
+) -> None:
     images = {"dataset": "digits", "architecture": "mlp"}
     other = quick.a_trained_job(**images, training={"epochs": None, "max_steps": 1})
 
@@ -144,8 +143,7 @@ def test_the_task_and_what_the_weights_depend_on_must_be_the_same(quick: Worksho
     assert "height 8, width 8" in size
 
 
-def test_a_fork_begins_with_its_checkpoint_alone(quick: Workshop) -> None:
-    source = quick.a_trained_job()
+def test_a_fork_begins_with_its_checkpoint_alone(quick: Workshop, source: Job) -> None:
     body = {"patch": {"initialize_from": source.id, "training": {"epochs": 9}}}
 
     answer = quick.post(f"/v1/jobs/{source.id}/fork", body)
@@ -153,8 +151,9 @@ def test_a_fork_begins_with_its_checkpoint_alone(quick: Workshop) -> None:
     assert [each["pointer"] for each in answer.json()["errors"]] == ["/patch/initialize_from"]
 
 
-def test_a_fork_of_what_a_job_was_given_keeps_its_weights_alone(quick: Workshop) -> None:
-    source = quick.a_trained_job()
+def test_a_fork_of_what_a_job_was_given_keeps_its_weights_alone(
+    quick: Workshop, source: Job
+) -> None:
     job = quick.a_job(initialize_from=source.id, **COLD)
 
     forked = quick.accepted(f"/v1/jobs/{job.id}/fork", {"patch": {"priority": 9}})

@@ -13,12 +13,6 @@ def workshop(database: Database, catalogue: Catalogue) -> Workshop:
     return Workshop(database, catalogue)
 
 
-@pytest.fixture
-def quick(sqlite_database: Database, catalogue: Catalogue) -> Workshop:
-    """For what does not depend on the database."""
-    return Workshop(sqlite_database, catalogue)
-
-
 def promote(workshop: Workshop, name: str, checkpoint: str) -> tuple[int, dict[str, object]]:
     answer = workshop.post(f"/v1/models/{name}/versions", {"checkpoint": checkpoint})
     return answer.status_code, answer.json()
@@ -73,8 +67,9 @@ def test_a_model_learns_one_task(quick: Workshop) -> None:
     assert quick.get("/v1/models/lunch")["versions"] == [2, 1]  # no number was lost
 
 
-def test_what_a_fork_begins_with_is_promoted_as_what_it_was_trained(quick: Workshop) -> None:
-    job = quick.a_trained_job()
+def test_what_a_fork_begins_with_is_promoted_as_what_it_was_trained(
+    quick: Workshop, job: Job
+) -> None:
     forked = quick.accepted(
         f"/v1/jobs/{job.id}/fork",
         {"patch": {"architecture": {"layers": 2}, "training": {"epochs": 9}}},

@@ -18,12 +18,6 @@ def workshop(database: Database, catalogue: Catalogue) -> Workshop:
     return Workshop(database, catalogue)
 
 
-@pytest.fixture
-def quick(sqlite_database: Database, catalogue: Catalogue) -> Workshop:
-    """For what does not depend on the database."""
-    return Workshop(sqlite_database, catalogue)
-
-
 def told(workshop: Workshop, job: Job) -> list[Any]:
     page = workshop.get(f"/v1/jobs/{job.id}/events?type=range_test")
     return [event["data"] for event in page["data"]]

@@ -1,8 +1,12 @@
 """The application and, in the same process, who trains what it accepts: no server, no worker."""
 
-from collections.abc import Callable, Mapping
+import shutil
+import sqlite3
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import httpx
 import torch
@@ -28,14 +32,24 @@ RNN = {"type": "rnn", "hidden_size": 8}
 SGD = {"type": "sgd", "lr": 0.1}
 
 
+class Trained(NamedTuple):
+    """The SQLite file of a workshop that has trained a job: to be copied, never to be opened."""
+
+    file: Path
+    job: Job
+
+
 class Workshop:
     """Asks for jobs, and trains them one by one when it is told so."""
 
-    def __init__(self, database: Database, catalogue: Catalogue) -> None:
+    def __init__(
+        self, database: Database, catalogue: Catalogue, *, has_texts: bool = False
+    ) -> None:
         self.database = database
         self._catalogue = catalogue
         self.asking = Asking(database, catalogue)
-        self.add_text("kitchen", SENTENCES)
+        if not has_texts:
+            self.add_text("kitchen", SENTENCES)
 
     def add_text(self, name: str, lines: list[str]) -> None:
         """Upload a text."""
@@ -135,6 +149,30 @@ class Workshop:
         preparation = blobs.read(self.database, found.preparation_sha256)
         names = self._catalogue.restore(found.task, preparation).names
         return [name for of_axis in names.values() for name in of_axis]
+
+
+def trained_in(file: Path, catalogue: Catalogue, **fields: Any) -> Trained:
+    """Train one job in an empty SQLite file."""
+    database = Database.open(f"sqlite:///{file}")
+    job = Workshop(database, catalogue).a_trained_job(**fields)
+    database.dispose()
+    flush(file)
+    return Trained(file, job)
+
+
+def flush(file: Path) -> None:
+    """Bring everything into the one file that is copied."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextmanager
+def copy_of(trained: Trained, file: Path, catalogue: Catalogue) -> Generator[Workshop]:
+    """Open a copy of a workshop, as if it had trained the job itself."""
+    shutil.copyfile(trained.file, file)
+    database = Database.open(f"sqlite:///{file}")
+    yield Workshop(database, catalogue, has_texts=True)
+    database.dispose()
 
 
 def _ordering(order: Command, after_steps: int | None) -> Callable[[], Command | None]:

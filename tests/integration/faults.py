@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from service.client import Client
 from service.domain.jobs import Job
 from service.store import events, metrics
 from service.store.engine import Database
@@ -50,6 +51,15 @@ def writes_for(job: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     yield "POST", "/v1/datasets", {"files": files}
     yield "DELETE", "/v1/datasets/soup", {}
     yield "DELETE", "/v1/datasets/soups", {}
+
+
+def trains(client: Client, job: Job) -> None:
+    """Wait until a job trains and has a checkpoint; who asks all the time would delay it."""
+    for event in client.events(job.id):
+        if event.type == "checkpoint":
+            return
+    message = f"{job.id} ended without a checkpoint"
+    raise AssertionError(message)
 
 
 def assert_refused(answer: httpx.Response, *codes: str) -> None:

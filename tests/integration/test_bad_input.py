@@ -141,7 +141,7 @@ def test_bad_input_is_answered_with_what_to_do(
     assert not [each for each in sent_strings(case) if each in answer.text]
     if case.pointer is not None:
         assert case.pointer in {error["pointer"] for error in problem["errors"]}
-    assert http.get("/livez").status_code == 200
+    # That the service lives on, the next case shows, and behind the last one the end of `made`.
 
 
 @pytest.mark.parametrize("case", RIGHT, ids=lambda case: case.name)

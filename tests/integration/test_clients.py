@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Coroutine, Iterator
@@ -151,11 +152,12 @@ def test_the_python_of_the_readme_runs(service: str, trained: Job) -> None:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A service that wants keys."""
+def guarded(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[str]:
+    """An API that wants keys; nothing is trained there."""
     folder = tmp_path_factory.mktemp("guarded")
+    file = shutil.copyfile(sqlite_template, folder / "trainyard.db")
     keys = "ann:train:ty_train,bob:predict:ty_predict"
-    with running(f"sqlite:///{folder}/trainyard.db", folder, TRAINYARD_API_KEYS=keys) as url:
+    with running(f"sqlite:///{file}", folder, command="api", TRAINYARD_API_KEYS=keys) as url:
         yield url
 
 

@@ -11,12 +11,13 @@ import pytest
 
 from service.client import Client
 from service.domain.events import Event
+from service.domain.jobs import Job
 from service.store.engine import Database
 from tests.integration.api_processes import api_processes
 from tests.worker.yard import Yard
 
 STREAM = {"Accept": "text/event-stream"}
-SHORT = {"dataset": "eating", "architecture": "rnn", "training": {"epochs": 2}}
+SHORT = {"dataset": "eating", "architecture": "rnn", "training": {"epochs": 2, "batch_size": 256}}
 
 
 @pytest.fixture
@@ -35,12 +36,19 @@ def frames(text: str) -> Iterator[dict[str, str]]:
             yield dict(fields)
 
 
-def test_a_stream_says_what_the_list_says_and_ends(http: httpx.Client, client: Client) -> None:
-    job = client.wait_for_job(client.create_job(SHORT).id)
-    path = f"/v1/jobs/{job.id}/events"
+@pytest.fixture(scope="module")
+def ended(client: Client) -> Job:
+    """A job that has ended."""
+    return client.wait_for_job(client.create_job(SHORT).id)
+
+
+def test_a_stream_says_what_the_list_says_and_ends(
+    http: httpx.Client, client: Client, ended: Job
+) -> None:
+    path = f"/v1/jobs/{ended.id}/events"
 
     stream = http.get(path, headers=STREAM)
-    listed = client.list_events(job.id, limit=100)
+    listed = client.list_events(ended.id, limit=100)
 
     told = list(frames(stream.text))
     assert stream.headers["content-type"].startswith("text/event-stream")
@@ -56,11 +64,10 @@ def test_a_stream_says_what_the_list_says_and_ends(http: httpx.Client, client: C
 
 
 def test_who_comes_again_goes_on_and_at_the_end_is_told_to_stop(
-    http: httpx.Client, client: Client
+    http: httpx.Client, client: Client, ended: Job
 ) -> None:
-    job = client.wait_for_job(client.create_job(SHORT).id)
-    newest = client.list_events(job.id, limit=100).last_id
-    path = f"/v1/jobs/{job.id}/events"
+    newest = client.list_events(ended.id, limit=100).last_id
+    path = f"/v1/jobs/{ended.id}/events"
 
     rest = http.get(path, headers={**STREAM, "Last-Event-ID": str((newest or 0) - 2)})
     after_all = http.get(path, headers={**STREAM, "Last-Event-ID": str(newest)})
@@ -70,10 +77,9 @@ def test_who_comes_again_goes_on_and_at_the_end_is_told_to_stop(
     assert (after_all.status_code, after_all.content) == (204, b"")
 
 
-def test_a_replay_ends_and_has_everything(client: Client) -> None:
-    job = client.wait_for_job(client.create_job(SHORT).id)
-    listed = client.list_events(job.id, limit=100).data
-    assert list(client.events(job.id, speed=100)) == listed
+def test_a_replay_ends_and_has_everything(client: Client, ended: Job) -> None:
+    listed = client.list_events(ended.id, limit=100).data
+    assert list(client.events(ended.id, speed=100)) == listed
 
 
 def test_listeners_at_two_services_hear_the_same_though_one_is_killed(

@@ -11,7 +11,6 @@ import pytest
 
 from benchmarks.postgresql import StoppablePostgresql, stoppable_postgresql
 from service.client import Client
-from service.domain.jobs import Job
 from service.store.engine import Database
 from tests.eventually import eventually
 from tests.integration.conftest import running
@@ -21,6 +20,7 @@ from tests.integration.faults import (
     assert_refused,
     assert_whole,
     requests_for,
+    trains,
     until,
     writes_for,
 )
@@ -44,17 +44,6 @@ def database(postgresql: StoppablePostgresql) -> Iterator[Database]:
     database = Database.open(postgresql.url)
     yield database
     database.dispose()
-
-
-def trains(client: Client, job: Job) -> Job:
-    """Wait until a job trains and has checkpoints."""
-
-    def there() -> Job | None:
-        now = client.get_job(job.id)
-        assert now.status in {"queued", "running"}, now.error
-        return now if client.list_checkpoints(job.id).data else None
-
-    return eventually(there)
 
 
 def spend(seconds: float) -> None:

@@ -16,16 +16,15 @@ import httpx
 import pytest
 
 from service.client import Client
-from service.domain.jobs import Job
 from service.store.engine import Database
 from tests.eventually import eventually
 from tests.integration.conftest import running
-from tests.integration.faults import SECONDS, assert_whole, processes_of
+from tests.integration.faults import SECONDS, assert_whole, processes_of, trains
 
 LONG = {
     "dataset": "eating",
     "architecture": {"type": "rnn", "hidden_size": 16},
-    "training": {"epochs": 6, "batch_size": 8},
+    "training": {"epochs": 4, "batch_size": 8},
 }
 HASTY = """
 import sys
@@ -67,7 +66,12 @@ def started(folder: Path, *command: str) -> Generator[Started]:
     name, value = mark.split("=")
     environment = {key: val for key, val in os.environ.items() if not key.startswith("TRAINYARD_")}
     url = f"sqlite:///{folder}/trainyard.db"
-    environment |= {name: value, "TRAINYARD_DATABASE_URL": url, "TRAINYARD_LEASE_SECONDS": "2"}
+    environment |= {
+        name: value,
+        "TRAINYARD_DATABASE_URL": url,
+        "TRAINYARD_LEASE_SECONDS": "2",
+        "TRAINYARD_NICE": "0",  # tests keep all cores busy: behind them jobs would starve
+    }
     log = folder / "service.log"
     with (
         log.open("wb") as stderr,
@@ -86,10 +90,6 @@ def started(folder: Path, *command: str) -> Generator[Started]:
         finally:
             for pid in processes_of(mark):
                 os.kill(pid, signal.SIGKILL)
-
-
-def trains(client: Client, job: Job) -> None:
-    eventually(lambda: bool(client.list_checkpoints(job.id).data))
 
 
 def begin_upload(url: str, body: bytes) -> socket.socket:

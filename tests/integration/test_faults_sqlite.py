@@ -14,7 +14,6 @@ import pytest
 import sqlalchemy as sa
 
 from service.client import Client
-from service.domain.jobs import Job
 from service.store.engine import Database
 from service.store.tables import BlobChunkRow
 from tests.eventually import eventually
@@ -26,6 +25,7 @@ from tests.integration.faults import (
     assert_refused,
     assert_whole,
     requests_for,
+    trains,
     until,
     writes_for,
 )
@@ -225,7 +225,8 @@ def test_a_read_only_file_is_read_and_predicted_from(tmp_path: Path) -> None:
         accepted = http.post("/v1/jobs", json=TINY)
         assert accepted.status_code == 202, accepted.text
         path = f"/v1/jobs/{accepted.json()['id']}"
-        eventually(lambda: http.get(path).json()["status"] == "succeeded" or None)
+        waiting = {"Prefer": "wait=5"}
+        eventually(lambda: http.get(path, headers=waiting).json()["status"] == "succeeded")
 
 
 @contextmanager
@@ -236,11 +237,6 @@ def opened(file: Path) -> Generator[Database]:
         yield database
     finally:
         database.dispose()
-
-
-def trains(client: Client, job: Job) -> None:
-    """Wait until a job trains and has checkpoints."""
-    eventually(lambda: bool(client.list_checkpoints(job.id).data))
 
 
 def reads_for(job: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:

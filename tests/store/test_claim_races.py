@@ -17,6 +17,7 @@ from service.store.engine import Database, database_now
 from service.store.errors import LeaseLost
 from service.store.events import list_events
 from tests.builders import NOON, a_dataset, a_queued_job, a_spec, find_claim
+from tests.eventually import eventually
 
 WORKERS = 8
 DONE = JobError(code="done", message="It was run.")
@@ -64,10 +65,11 @@ def cancel(database: Database, job_ids: list[str], choose: random.Random) -> Non
 
 
 def wait_until_ended(database: Database, job_ids: list[str]) -> None:
-    statuses: set[str] = set()
-    while not statuses or statuses - ENDED:
+    def have_ended() -> bool:
         with database.read() as session:
-            statuses = set(jobs.find_statuses(session, job_ids).values())
+            return ENDED.issuperset(jobs.find_statuses(session, job_ids).values())
+
+    eventually(have_ended)
 
 
 @pytest.mark.parametrize("count", [60, pytest.param(600, marks=pytest.mark.slow)])

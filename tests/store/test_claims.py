@@ -35,7 +35,6 @@ from tests.builders import (
 )
 
 PROCESSES = 8
-JOBS = 1000
 
 
 def test_a_claim_carries_the_spec_and_a_new_token_each_time(database: Database) -> None:
@@ -113,15 +112,16 @@ def claim_all(url: str) -> list[str]:
         taken.append(claim.job_id)
 
 
-def test_eight_processes_claim_a_thousand_jobs_and_none_twice(database: Database) -> None:
+@pytest.mark.parametrize("count", [160, pytest.param(1000, marks=pytest.mark.slow)])
+def test_eight_processes_claim_all_jobs_and_none_twice(database: Database, count: int) -> None:
     spec = a_spec(a_dataset(database))
     with database.begin() as session:
-        ids = {jobs.enqueue(session, NewJob(spec=spec), now=NOON).id for _ in range(JOBS)}
+        ids = {jobs.enqueue(session, NewJob(spec=spec), now=NOON).id for _ in range(count)}
     url = database.engine.url.render_as_string(hide_password=False)
     with ProcessPoolExecutor(PROCESSES, mp_context=forkserver()) as pool:
         taken = [job for jobs in pool.map(claim_all, [url] * PROCESSES) for job in jobs]
 
-    assert len(taken) == JOBS
+    assert len(taken) == count
     assert set(taken) == ids
 
 

@@ -90,7 +90,7 @@ def test_metrics_of_no_job_are_not_found(database: Database) -> None:
 
 
 @settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
