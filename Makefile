@@ -30,8 +30,8 @@ up: $(INSTALLED)
 test: $(INSTALLED)
 	$(TESTS_AT_ONCE) -m "not slow"
 
-test-all: $(INSTALLED)
-	$(TESTS_AT_ONCE)
+test-all: test
+	$(BIN)/python -m pytest -m slow
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check

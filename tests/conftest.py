@@ -49,12 +49,9 @@ POSTGRESQL = re.compile(r"[\[-]postgresql[-\]]")
 
 ON_BOTH = (
     "store/",
-    "integration/test_actions.py",
-    "integration/test_events.py",
     "integration/test_faults_postgresql.py",
     "integration/test_main_path.py",
     "integration/test_once.py",
-    "worker/test_exactness.py",
 )
 """What `make test` does on both kinds of database. The rest reaches them through what is tested
 here: it is done on SQLite there, and on PostgreSQL, too, by `make test-all`."""

@@ -24,7 +24,7 @@ CATALOGUE = Catalogue.installed(max_parameters=300_000, max_memory_bytes=40_000_
 DATA = small_data()
 REQUESTS = Requests(Catalogue.installed(), DATA).any()
 QUICK = settings(
-    max_examples=150,
+    max_examples=80,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -97,7 +97,7 @@ def test_filters_narrow_the_list(database: Database) -> None:
 
 
 @settings(
-    max_examples=15,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

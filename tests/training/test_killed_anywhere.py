@@ -115,7 +115,7 @@ def requests(lanes: list[Lane]) -> Requests:
 def some_choices(lanes: list[Lane], requests: Requests) -> list[Runs]:
     """Some of the runs that together hold every choice, others each time."""
     specs = requests.covering(all_pairs=False)
-    return _in_peace(lanes, random.SystemRandom().sample(specs, len(specs) // 4))
+    return _in_peace(lanes, random.SystemRandom().sample(specs, len(specs) // 5))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,11 @@ def process_of(yard: Yard, worker: WorkerProcess, job: Job) -> int:
 
 def thread_ticks(pid: int) -> list[int]:
     """Return the processor time of each thread, in hundredths of a second (proc(5): utime)."""
-    tasks = [task / "stat" for task in Path(f"/proc/{pid}/task").iterdir()]
-    return [int(task.read_text().rpartition(")")[2].split()[11]) for task in tasks]
+    ticks: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # threads may end meanwhile
+            ticks.append(int((task / "stat").read_text().rpartition(")")[2].split()[11]))
+    return ticks
 
 
 def series_of(yard: Yard, job: Job) -> dict[str, list[int]]:
