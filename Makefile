@@ -1,7 +1,7 @@
 # Trainyard: everything starts here. `make demo` and `make test` work on a machine with Python and make.
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
-AT_ONCE ?= 3
+AT_ONCE ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS_AT_ONCE := $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder

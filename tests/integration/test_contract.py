@@ -21,7 +21,7 @@ from tests.integration.conftest import new_postgresql, running
 REPOSITORY = Path(__file__).parents[2]
 CONFIGURATION = Path(__file__).parent / "contract" / "schemathesis.toml"
 SEED = 20
-FEW = 6
+FEW = 10
 PHASES = "examples,fuzzing,stateful"
 """Of `make test`: every bound of every field, the phase `coverage`, takes as long as these do."""
 

@@ -7,8 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -92,16 +91,20 @@ def started(folder: Path, *command: str) -> Generator[Started]:
                 os.kill(pid, signal.SIGKILL)
 
 
-def begin_upload(url: str, body: bytes) -> socket.socket:
-    """Send the head of an upload and the beginning of its body."""
+def begin(url: str, request: str, *headers: str, body: bytes = b"") -> socket.socket:
+    """Send a request, or the beginning of one; whoever connects later is answered later."""
     host, port = url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), timeout=SECONDS)
-    head = (
-        f"POST /v1/datasets HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {len(FORM)}\r\n"
-        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nX-Request-Id: slow\r\n\r\n"
-    )
-    connection.sendall(head.encode() + body)
+    lines = [f"{request} HTTP/1.1", f"Host: {host}:{port}", *headers, "", ""]
+    connection.sendall("\r\n".join(lines).encode() + body)
     return connection
+
+
+def begin_upload(url: str, body: bytes) -> socket.socket:
+    """Send the head of an upload and the beginning of its body."""
+    form = f"Content-Type: multipart/form-data; boundary={BOUNDARY}"
+    length = f"Content-Length: {len(FORM)}"
+    return begin(url, "POST /v1/datasets", length, form, "X-Request-Id: slow", body=body)
 
 
 def answer_of(connection: socket.socket) -> tuple[str, dict[str, str], bytes]:
@@ -131,20 +134,19 @@ def test_uploads_and_waits_in_flight_are_answered_and_the_job_goes_on(tmp_path: 
     with (
         started(tmp_path, "-m", "service", "up", "--port", "0") as service,
         Client(service.url) as client,
-        ThreadPoolExecutor(4) as many,
+        ExitStack() as opened,
         begin_upload(service.url, FORM[:100]) as upload,
     ):
         job = client.create_job(LONG)
         trains(client, job)
-        prefer = {"Prefer": "wait=60"}
-        path = f"{service.url}/v1/jobs/{job.id}"
-        waiting = [many.submit(httpx.get, path, headers=prefer, timeout=90) for _ in range(4)]
+        wait = f"GET /v1/jobs/{job.id}", "Prefer: wait=60"
+        waiting = [opened.enter_context(begin(service.url, *wait)) for _ in range(4)]
         assert httpx.get(f"{service.url}/readyz").status_code == 200
         service.end()
         upload.sendall(FORM[100:])
         status, _, body = answer_of(upload)
         assert status.startswith("HTTP/1.1 201"), body
-        assert [each.result().status_code for each in waiting] == [200] * 4
+        assert {answer_of(each)[0] for each in waiting} == {"HTTP/1.1 200 OK"}
         assert service.process.wait(timeout=SECONDS) == 0
         eventually(lambda: not processes_of(service.mark) or None)
 
