@@ -31,9 +31,11 @@ class Following:
         self._deadline = deadline
         self._patience = patience
         self._started = now
-        self._answered: float | None = None
+        self._asked = now
+        self._away_since: float | None = None
         self._last: Job | None = None
         self._moved = False
+        self._early = True
 
     @property
     def over(self) -> bool:
@@ -45,7 +47,8 @@ class Following:
         changed = job != self._last
         self._moved = self._last is None or job.status != self._last.status
         self._last = job
-        self._answered = now
+        self._away_since = None
+        self._early = now - self._asked < self._wait / 2
         return changed
 
     def missed(self, error: TrainyardError, *, now: float) -> None:
@@ -54,11 +57,19 @@ class Following:
         A service that has never answered is not waited for.
         """
         self._moved = False
-        if self._answered is None or now - self._answered > self._patience:
+        self._early = True
+        self._away_since = self._away_since or now
+        if self._last is None or now - self._away_since > self._patience:
             raise error
 
     def wait(self, *, now: float) -> float:
-        """Return for how long the next look may wait for another status."""
+        """Return for how long the look that begins now may wait for another status.
+
+        The first one may not: services wait for the next status of a job that is paused, too.
+        """
+        self._asked = now
+        if self._last is None:
+            return 0.0
         if self._deadline is None:
             return self._wait
         return max(0.0, min(self._wait, self._started + self._deadline - now))
@@ -71,7 +82,7 @@ class Following:
             message = f"{self._job_id} had not ended after {self._deadline:g} seconds"
             raise TimeoutError(message)
         # A service that does not wait when it is asked to shall not be asked all the time.
-        return 0.0 if self._wait and self._moved else self._every
+        return 0.0 if self._wait and (self._moved or not self._early) else self._every
 
 
 def is_over(job: Job) -> bool:

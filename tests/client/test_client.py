@@ -211,8 +211,15 @@ def test_who_asks_for_the_end_alone_has_the_service_hold_its_answer_back(clients
 
     assert clients(outside).wait_for_job("job_1").status == "succeeded"
 
-    assert [asked.headers["Prefer"] for asked in outside.requests] == ["wait=20"] * 4
+    assert [asked.headers.get("Prefer") for asked in outside.requests] == [None, *["wait=20"] * 3]
     assert clients.pauses == [0, 0, 0.5, 0]  # a pause where nothing new was said
+
+
+def test_a_job_that_is_paused_already_is_not_waited_for(clients: Clients) -> None:
+    outside = Outside(a_job(status="paused"))
+
+    assert clients(outside).wait_for_job("job_1").status == "paused"
+    assert [asked.headers.get("Prefer") for asked in outside.requests] == [None]
 
 
 def test_who_wants_to_see_the_progress_has_it_looked_at(clients: Clients) -> None:

@@ -142,6 +142,7 @@ def test_every_pair_of_choices_survives_kills_bit_for_bit(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)
 def test_the_doctor_finds_something_in_some_runs(every_pair: list[Runs]) -> None:
     codes = {found["code"] for runs in every_pair for found in runs.findings}
     assert len(codes) > 1
