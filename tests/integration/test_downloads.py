@@ -266,9 +266,8 @@ def test_a_download_from_a_slow_mirror_is_shown_and_can_be_cancelled(yard: Yard)
 def test_a_paused_download_keeps_the_files_that_came_wholly(yard: Yard) -> None:
     job = accept(yard, "paused")
     downloading(yard, job, LABELS)
-    eventually(
-        lambda: yard.mirror.ranges_of(f"/paused/{LABELS}") or None
-    )  # said first, then asked for
+    # Said first, then asked for.
+    eventually(lambda: bool(yard.mirror.ranges_of(f"/paused/{LABELS}")))
     yard.client.pause_job(job.id)
     until(yard, job, "paused")
     yard.mirror.manners[f"/paused/{LABELS}"] = well
