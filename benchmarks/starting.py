@@ -18,7 +18,6 @@ from benchmarks.measuring import print_table
 from benchmarks.running import trainyard
 from service.client import Client
 
-PYTHON = sys.executable
 LIBRARIES = 'python -c "import httpx, pydantic, rich, typer"'
 COMMAND = "trainyard jobs list --help"
 PLAINLY = "the imports of the fork server, plainly"
@@ -32,11 +31,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     rounds: int = parser.parse_args().rounds
-    table("A client command", "ms of processor", LIBRARIES, rounds, {
+    table("A client command", LIBRARIES, rounds, {
         LIBRARIES: lambda: process("import httpx, pydantic, rich, typer"),
         COMMAND: lambda: process("from service.cli import main; main()", "jobs", "list", "--help"),
     })  # fmt: skip
-    table("The fork server of a worker", "ms of processor", PLAINLY, rounds, {
+    table("The fork server of a worker", PLAINLY, rounds, {
         PLAINLY: lambda: process("import torch, torch._dynamo, torch.optim, service.worker.child"),
         FORK_SERVER: lambda: process("import service.worker.preload"),
     })  # fmt: skip
@@ -50,21 +49,23 @@ def main() -> None:
 
 
 def table(
-    title: str, unit: str, baseline: str, rounds: int, measured: Mapping[str, Callable[[], float]]
+    title: str, baseline: str, rounds: int, measured: Mapping[str, Callable[[], float]]
 ) -> None:
-    """Measure in turns and print."""
+    """Measure processor time in turns and print."""
     times: dict[str, list[float]] = {name: [] for name in measured}
     for _ in range(rounds):
         for name, measure in measured.items():
             times[name].append(1000 * measure())
-    print_table(title, times, unit=unit, baseline=baseline)
+    print_table(title, times, unit="ms of processor", baseline=baseline)
 
 
 def process(code: str, *arguments: str) -> float:
     """Return the seconds of processor time that a new process takes; it ends without cleaning."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     ending = f"try:\n {code}\nexcept SystemExit as end: assert not end.code\nimport os; os._exit(0)"
-    subprocess.run([PYTHON, "-c", ending, *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-c", ending, *arguments], check=True, stdout=subprocess.DEVNULL
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 

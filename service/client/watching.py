@@ -34,8 +34,7 @@ class Following:
         self._asked = now
         self._away_since: float | None = None
         self._last: Job | None = None
-        self._moved = False
-        self._early = True
+        self._at_once = False
 
     @property
     def over(self) -> bool:
@@ -45,10 +44,12 @@ class Following:
     def is_news(self, job: Job, *, now: float) -> bool:
         """Take a look; tell whether it differs from the one before."""
         changed = job != self._last
-        self._moved = self._last is None or job.status != self._last.status
+        moved = self._last is None or job.status != self._last.status
+        held_back = now - self._asked >= self._wait / 2
+        # A service that does not wait when it is asked to shall not be asked all the time.
+        self._at_once = self._wait > 0 and (moved or held_back)
         self._last = job
         self._away_since = None
-        self._early = now - self._asked < self._wait / 2
         return changed
 
     def missed(self, error: TrainyardError, *, now: float) -> None:
@@ -56,9 +57,9 @@ class Following:
 
         A service that has never answered is not waited for.
         """
-        self._moved = False
-        self._early = True
-        self._away_since = self._away_since or now
+        self._at_once = False
+        if self._away_since is None:
+            self._away_since = now
         if self._last is None or now - self._away_since > self._patience:
             raise error
 
@@ -81,8 +82,7 @@ class Following:
         if self._deadline is not None and now - self._started > self._deadline:
             message = f"{self._job_id} had not ended after {self._deadline:g} seconds"
             raise TimeoutError(message)
-        # A service that does not wait when it is asked to shall not be asked all the time.
-        return 0.0 if self._wait and (self._moved or not self._early) else self._every
+        return 0.0 if self._at_once else self._every
 
 
 def is_over(job: Job) -> bool:

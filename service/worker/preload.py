@@ -5,9 +5,10 @@ engine, starts no thread, never asks CUDA and computes nothing: children of a pr
 of these hang.
 """
 
-import gc
 import signal
 from importlib import import_module
+
+from service.importing import without_collections
 
 # Ctrl-C and a SIGTERM to the group are for the worker, which drains; its children hear of it by
 # pipe. Ignored signals are inherited by every child; until here they were blocked (forkserver.py).
@@ -21,8 +22,7 @@ MODULES = (
     "torch.optim",
     "service.worker.child",  # and with it SQLAlchemy, training and the catalogue
 )
-gc.disable()  # imports leave next to no garbage; to look for it took a quarter of their time
-for module in MODULES:
-    import_module(module)
-gc.enable()
-gc.freeze()  # a collection in a child would touch, and so copy, every page it shares
+# What is there then is never looked through: a child would touch, and so copy, what it shares.
+with without_collections():
+    for module in MODULES:
+        import_module(module)

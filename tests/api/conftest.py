@@ -14,7 +14,8 @@ from service.domain.jobs import Job
 from service.prediction.engine import Predictor
 from service.settings import Settings
 from service.store.engine import Database
-from tests.api.workshop import Trained, Workshop, copy_of, flush, trained_in
+from tests.api.workshop import Trained, Workshop, copy_of, trained_in
+from tests.sqlite_files import flush
 
 
 @pytest.fixture(scope="session")

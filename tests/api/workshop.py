@@ -1,9 +1,8 @@
 """The application and, in the same process, who trains what it accepts: no server, no worker."""
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from service.training.device import machine_offers
 from service.worker.abilities import Downloads, Work
 from service.worker.child import run_job
 from tests.api.asking import Asking
+from tests.sqlite_files import flush
 
 SENTENCES = [
     f"{who} {does} {what}"
@@ -158,12 +158,6 @@ def trained_in(file: Path, catalogue: Catalogue, **fields: Any) -> Trained:
     database.dispose()
     flush(file)
     return Trained(file, job)
-
-
-def flush(file: Path) -> None:
-    """Bring everything into the one file that is copied."""
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """A real service for the commands, started once, with a small model in it."""
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from service.cli.demo.service import ServiceProcess
 from service.client import Client
+from tests.cli.commands import Commands, commands
 
 Trainyard = Callable[..., subprocess.CompletedProcess[str]]
 LIMIT_SECONDS = 120
@@ -44,19 +44,13 @@ def trained(client: Client) -> str:
     return job.id
 
 
+@pytest.fixture(scope="session")
+def ready() -> Iterator[Commands]:
+    with commands() as ready:
+        yield ready
+
+
 @pytest.fixture
-def trainyard(running: ServiceProcess, tmp_path: Path) -> Trainyard:
+def trainyard(ready: Commands, running: ServiceProcess, tmp_path: Path) -> Trainyard:
     """Runs the command against the service, in an empty folder."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "service", *arguments],
-            cwd=tmp_path,
-            env={"TRAINYARD_URL": running.url, "COLUMNS": "160"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=LIMIT_SECONDS,
-        )
-
-    return run
+    return lambda *arguments: ready.run(arguments, tmp_path, TRAINYARD_URL=running.url)

@@ -4,29 +4,13 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from service.cli.demo.service import ServiceProcess
 from service.client import Client
-from tests.cli.commands import Commands, commands
 from tests.cli.conftest import LIMIT_SECONDS, Trainyard
 
 LONG = ["--dataset", "eating", "--architecture", "rnn", "--epochs", "100000"]
-
-
-@pytest.fixture(scope="module")
-def ready() -> Iterator[Commands]:
-    with commands() as ready:
-        yield ready
-
-
-@pytest.fixture
-def trainyard(ready: Commands, running: ServiceProcess, tmp_path: Path) -> Trainyard:
-    """Runs the command against the service, in an empty folder."""
-    return lambda *arguments: ready.run(arguments, tmp_path, TRAINYARD_URL=running.url)
 
 
 def test_train_prints_the_id_first_and_the_end_against_the_baseline(trainyard: Trainyard) -> None:

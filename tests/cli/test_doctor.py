@@ -3,7 +3,6 @@
 import json
 import shlex
 import subprocess
-import sys
 
 import pytest
 from pydantic import JsonValue
@@ -11,6 +10,7 @@ from pydantic import JsonValue
 from service.cli.demo.service import ServiceProcess
 from service.cli.doctor import fork_command
 from service.client import Client
+from tests.cli.commands import Commands
 from tests.cli.conftest import LIMIT_SECONDS, Trainyard
 
 CRAWLING = [
@@ -20,16 +20,12 @@ CRAWLING = [
 
 
 @pytest.fixture(scope="module")
-def watched(running: ServiceProcess) -> subprocess.CompletedProcess[str]:
+def watched(
+    ready: Commands, running: ServiceProcess, tmp_path_factory: pytest.TempPathFactory
+) -> subprocess.CompletedProcess[str]:
     """A job whose learning rate is far too small, watched to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "service", "train", *CRAWLING],
-        env={"TRAINYARD_URL": running.url, "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT_SECONDS,
-    )
+    folder = tmp_path_factory.mktemp("watched")
+    return ready.run(("train", *CRAWLING), folder, TRAINYARD_URL=running.url)
 
 
 def test_findings_are_printed_as_they_come_with_a_command_that_works(

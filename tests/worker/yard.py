@@ -44,13 +44,7 @@ class WorkerProcess:
     ) -> None:
         self.mark = uuid4().hex
         self.log = log
-        chosen = {
-            "DATABASE_URL": database_url,
-            "THREADS": 2,
-            "LEASE_SECONDS": 5,
-            "NICE": 0,
-            **settings,
-        }
+        chosen = {"DATABASE_URL": database_url, "THREADS": 2, "LEASE_SECONDS": 5, **settings}
         variables = {f"TRAINYARD_{name.upper()}": str(value) for name, value in chosen.items()}
         with log.open("ab") as stderr:
             self.process = subprocess.Popen(
